@@ -1,0 +1,1 @@
+//! Cases, reference model, generators and subjects that judge gatepost.

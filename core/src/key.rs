@@ -1,0 +1,1 @@
+//! Names of things: kinds, namespaced names and object keys.

@@ -1,0 +1,1 @@
+//! The gatepost data plane: a tokio proxy over gatepost's route table.
