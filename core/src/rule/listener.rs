@@ -1,0 +1,129 @@
+//! Listeners as the table runs them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Route;
+use super::backend::TrustAnchors;
+use super::external_auth::ExternalAuth;
+use super::filter::Fault;
+use crate::hostname::Hostname;
+use crate::key::ObjectKey;
+
+/// A listener that serves: accepted, not in conflict, its references resolved as far as serving needs it.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// The Gateway or ListenerSet that holds it.
+    pub owner: ObjectKey,
+    /// The Gateway that it belongs to in the end (`owner` itself, or the ListenerSet's parent).
+    pub gateway: crate::key::NamespacedName,
+    /// `name`.
+    pub name: Arc<str>,
+    /// `port`, as the specification counts it: never offset.
+    pub port: u16,
+    /// `protocol`.
+    pub protocol: Protocol,
+    /// `hostname`; `None` takes every host.
+    pub hostname: Option<Hostname>,
+    /// `tls`, for HTTPS and TLS.
+    pub tls: Option<ListenerTls>,
+    /// What the Gateway presents to backends that ask (`Gateway.spec.tls.backend.clientCertificateRef`).
+    pub backend_client_certificate: Option<Arc<Certificate>>,
+    /// `filters.requests`, in list order.
+    pub filters: Vec<ListenerFilter>,
+    /// The routes attached to it, in any order.
+    pub routes: Vec<Arc<Route>>,
+}
+
+/// `Listener.protocol`, of those that are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub enum Protocol {
+    Http,
+    Https,
+    Tls,
+    Tcp,
+    Udp,
+}
+
+/// `ListenerTLSConfig`, resolved.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// `mode`.
+    pub mode: TlsMode,
+    /// The certificates, in the order of `certificateRefs`; empty for passthrough.
+    pub certificates: Vec<Arc<Certificate>>,
+    /// What is asked of clients (`Gateway.spec.tls.frontend`).
+    pub client_validation: Option<Arc<ClientValidation>>,
+}
+
+/// `TLSModeType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsMode {
+    /// The gateway ends TLS.
+    Terminate,
+    /// The backend does; the gateway reads the ClientHello only.
+    Passthrough,
+}
+
+/// A certificate and its key, decoded from a Secret. `Debug` shows no key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The Secret that it comes from.
+    pub secret: ObjectKey,
+    /// `tls.crt`: the chain, leaf first, DER.
+    pub chain: Vec<Arc<[u8]>>,
+    /// `tls.key`, DER.
+    pub key: PrivateKey,
+    /// The DNS names of the leaf's subject alternative names, lower case.
+    pub names: Vec<Box<str>>,
+}
+
+/// A private key, DER. `Debug` shows its form only.
+#[derive(Clone, PartialEq, Eq)]
+pub enum PrivateKey {
+    /// PKCS #1.
+    Pkcs1(Arc<[u8]>),
+    /// SEC 1.
+    Sec1(Arc<[u8]>),
+    /// PKCS #8.
+    Pkcs8(Arc<[u8]>),
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PrivateKey::Pkcs1(_) => "Pkcs1(…)",
+            PrivateKey::Sec1(_) => "Sec1(…)",
+            PrivateKey::Pkcs8(_) => "Pkcs8(…)",
+        })
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("secret", &self.secret)
+            .field("names", &self.names)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `FrontendTLSValidation`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientValidation {
+    /// Who may have signed a client's certificate.
+    pub trust: TrustAnchors,
+    /// `mode: AllowInsecureFallback`: clients without a valid certificate are served too.
+    pub insecure_fallback: bool,
+}
+
+/// One entry of `listeners[].filters.requests`.
+#[derive(Clone, Debug)]
+pub enum ListenerFilter {
+    /// `ExternalAuth`.
+    ExternalAuth(ExternalAuth),
+    /// One that could not be resolved: requests get a 500.
+    Fault(Fault),
+}

@@ -1,0 +1,96 @@
+//! What a route means when it runs: checked, compiled, and ignorant of Kubernetes beyond names.
+//!
+//! [`crate::resolve`] builds these values from what users wrote, once, and puts only values here that can be run as they
+//! are; [`crate::table`] indexes them and never fails. Nothing in this module reads a wire type.
+//!
+//! Start at [`Listener`]: it holds the [`Route`]s attached to it, a route holds its [`Rule`]s, and a rule what has to
+//! match, what happens to a request that does ([`Filters`]) and where it goes ([`Backends`]).
+
+pub mod backend;
+pub mod cors;
+pub mod external_auth;
+pub mod filter;
+pub mod grpc;
+pub mod headers;
+pub mod listener;
+pub mod mirror;
+pub mod redirect;
+pub mod request;
+pub mod retry;
+pub mod rewrite;
+pub mod select;
+pub mod session;
+
+pub use backend::{
+    Backend, BackendDestination, BackendProtocol, BackendTls, InvalidBackend, ServicePort,
+    SubjectAltName, TrustAnchors,
+};
+pub use cors::{Cors, CorsOrigin};
+pub use external_auth::{ExternalAuth, ExternalAuthProtocol};
+pub use filter::{BackendFilters, Fault, Filters};
+pub use grpc::{GrpcMatch, NameMatch};
+pub use headers::{HeaderEdit, HeaderEdits};
+pub use listener::{
+    Certificate, ClientValidation, Listener, ListenerFilter, ListenerTls, PrivateKey, Protocol,
+    TlsMode,
+};
+pub use mirror::Mirror;
+pub use redirect::Redirect;
+pub use request::{HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
+pub use retry::{Retry, Timeouts};
+pub use rewrite::{PathModifier, Rewrite};
+pub use select::Backends;
+pub use session::{SessionPersistence, SessionToken};
+
+use std::sync::Arc;
+
+use crate::hostname::Hostname;
+use crate::key::ObjectKey;
+use crate::timestamp::Timestamp;
+
+/// A route as it hangs on listeners: its names, its age and its rules.
+///
+/// One value serves every listener that the route attaches to; the listener's own hostname decides which requests come in.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Kind, namespace and name; the kind says which [`Matches`] its rules hold.
+    pub key: ObjectKey,
+    /// `metadata.creationTimestamp`; `None` (a file without one) counts as newest.
+    pub created: Option<Timestamp>,
+    /// `spec.hostnames` as written; empty means every host.
+    pub hostnames: Vec<Hostname>,
+    /// The rules that can be run, in the order of `spec.rules`. Rules that cannot be compiled are not here.
+    pub rules: Vec<Arc<Rule>>,
+}
+
+/// One rule of a route: what matches, what is done, where it goes.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Position in the route's `spec.rules`, counted before invalid rules were dropped.
+    pub index: u16,
+    /// `rules[].name`.
+    pub name: Option<Arc<str>>,
+    /// What a request has to look like.
+    pub matches: Matches,
+    /// What happens to a request that matches.
+    pub filters: Filters,
+    /// Where it goes.
+    pub backends: Backends,
+    /// `rules[].timeouts`.
+    pub timeouts: Timeouts,
+    /// `rules[].retry`.
+    pub retry: Option<Retry>,
+    /// `rules[].sessionPersistence` (deprecated upstream in 1.7, still honoured).
+    pub session: Option<SessionPersistence>,
+}
+
+/// What the rules of the different kinds of route look at. A rule matches if any entry of its list does.
+#[derive(Clone, Debug)]
+pub enum Matches {
+    /// HTTPRoute. Never empty: without `matches` a rule holds one prefix match of `/`.
+    Http(Vec<RequestMatch>),
+    /// GRPCRoute. Never empty: without `matches` a rule holds one match that asks for nothing.
+    Grpc(Vec<GrpcMatch>),
+    /// TLSRoute, TCPRoute, UDPRoute: the listener and the route's hostnames say everything.
+    Connection,
+}
