@@ -1,0 +1,81 @@
+//! The two forms that every wire type has.
+
+/// A struct whose fields before `;` are required on the wire and whose fields after it are optional.
+macro_rules! wire {
+    ($(#[$meta:meta])* $name:ident {
+        $($(#[$field_meta:meta])* $field:ident: $ty:ty),* $(,)?;
+        $($(#[$optional_meta:meta])* $optional:ident: $optional_ty:ty),* $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        #[non_exhaustive]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: $ty,)*
+            $($(#[$optional_meta])* #[serde(skip_serializing_if = "Option::is_none")] pub $optional: Option<$optional_ty>,)*
+        }
+    };
+}
+
+/// An enum of the values that are known, and `Other` for those that are not. The first is the default.
+macro_rules! open_enum {
+    ($(#[$meta:meta])* $name:ident { $first:ident = $first_text:literal, $($variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(from = "String", into = "String")]
+        #[non_exhaustive]
+        pub enum $name {
+            #[default]
+            $first,
+            $($variant,)*
+            /// A value that this version does not know, as written.
+            Other(String),
+        }
+
+        impl $name {
+            /// The value on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    Self::$first => $first_text,
+                    $(Self::$variant => $text,)*
+                    Self::Other(text) => text,
+                }
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                match text.as_str() {
+                    $first_text => Self::$first,
+                    $($text => Self::$variant,)*
+                    _ => Self::Other(text),
+                }
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                match value {
+                    $name::Other(text) => text,
+                    known => known.as_str().to_owned(),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+/// A kind: metadata, spec and status.
+macro_rules! kind {
+    ($(#[$meta:meta])* $name:ident { $spec:ty, $status:ty }) => {
+        wire! {
+            $(#[$meta])*
+            $name { metadata: crate::api::meta::ObjectMeta, spec: $spec; status: $status }
+        }
+    };
+}

@@ -1,0 +1,103 @@
+//! An object of any kind.
+
+use serde_json::Value;
+
+use super::backend_tls_policy::BackendTlsPolicy;
+use super::cluster::{
+    ClusterTrustBundle, ConfigMap, CustomResourceDefinition, Namespace, Pod, Secret,
+};
+use super::gateway::Gateway;
+use super::gateway_class::GatewayClass;
+use super::grpc_route::GrpcRoute;
+use super::http_route::HttpRoute;
+use super::layer4_route::{TcpRoute, TlsRoute, UdpRoute};
+use super::listener_set::ListenerSet;
+use super::meta::ObjectMeta;
+use super::reference_grant::ReferenceGrant;
+use super::service::{EndpointSlice, Service};
+use super::x_backend::XBackend;
+use super::x_backend_traffic_policy::XBackendTrafficPolicy;
+use super::x_mesh::XMesh;
+use super::x_telemetry_policy::XTelemetryPolicy;
+use crate::key::Kind;
+
+macro_rules! object {
+    ($($kind:ident),* $(,)?) => {
+        /// A typed object of one of the kinds that gatepost reads.
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Object {
+            $($kind(Box<$kind>),)*
+        }
+
+        impl Object {
+            /// Its kind.
+            pub fn kind(&self) -> Kind {
+                match self {
+                    $(Self::$kind(_) => Kind::$kind,)*
+                }
+            }
+
+            /// Its metadata.
+            pub fn metadata(&self) -> &ObjectMeta {
+                match self {
+                    $(Self::$kind(object) => &object.metadata,)*
+                }
+            }
+
+            /// Its metadata, to be changed.
+            pub fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                match self {
+                    $(Self::$kind(object) => &mut object.metadata,)*
+                }
+            }
+
+            /// Reads an object of a kind from JSON (`apiVersion` and `kind` are not looked at).
+            ///
+            /// # Errors
+            ///
+            /// If a field has a type that the kind does not have there.
+            pub fn from_json(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
+                Ok(match kind {
+                    $(Kind::$kind => Self::$kind(Box::new(serde_json::from_value(value)?)),)*
+                })
+            }
+
+            /// Writes the typed fields as JSON, without `apiVersion` and `kind`.
+            ///
+            /// # Errors
+            ///
+            /// None for objects that were read; serde's signature is kept.
+            pub fn to_json(&self) -> Result<Value, serde_json::Error> {
+                match self {
+                    $(Self::$kind(object) => serde_json::to_value(object),)*
+                }
+            }
+        }
+    };
+}
+
+object!(
+    GatewayClass,
+    Gateway,
+    ListenerSet,
+    HttpRoute,
+    GrpcRoute,
+    TlsRoute,
+    TcpRoute,
+    UdpRoute,
+    ReferenceGrant,
+    BackendTlsPolicy,
+    XBackend,
+    XBackendTrafficPolicy,
+    XTelemetryPolicy,
+    XMesh,
+    Namespace,
+    Service,
+    EndpointSlice,
+    Secret,
+    ConfigMap,
+    Pod,
+    ClusterTrustBundle,
+    CustomResourceDefinition,
+);
