@@ -68,7 +68,13 @@ fn root() -> PathBuf {
 #[test]
 fn crates_depend_downward_only() {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo metadata runs");
@@ -212,7 +218,9 @@ fn identifier(text: &str) -> String {
 
 #[test]
 fn the_scanner_sees_groups_and_paths() {
-    let code = code("use crate::{api::X, rule::{A, B}};\nlet y = crate::table::Z; // crate::status\n#[cfg(test)]\nuse crate::manifest;\n");
+    let code = code(
+        "use crate::{api::X, rule::{A, B}};\nlet y = crate::table::Z; // crate::status\n#[cfg(test)]\nuse crate::manifest;\n",
+    );
     let found: Vec<String> = crate_paths(code).into_iter().collect();
     assert_eq!(found, ["api", "rule", "table"]);
 }

@@ -1,0 +1,16 @@
+//! Text becomes a tree first: untyped, every node with its place.
+//!
+//! Typed readers convert silently and tell no places; here a port written as `"80"` is still a string when it is judged.
+
+pub mod json;
+pub mod limits;
+mod reader;
+#[cfg(feature = "yaml")]
+mod scalar;
+mod tree;
+#[cfg(feature = "yaml")]
+mod yaml;
+
+pub use limits::Limits;
+pub use reader::{Refused, read};
+pub use tree::{Document, Entry, Mapping, Node, Value};

@@ -1,0 +1,299 @@
+//! Bytes → trees, within limits; what JSON and YAML share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::json;
+use super::limits::Limits;
+use super::tree::{Document, Entry, Mapping, Node, Value};
+use crate::problem::Place;
+
+/// Why a text cannot be read: it is refused as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Where reading stopped.
+    pub place: Option<Place>,
+    /// What is wrong there.
+    pub message: String,
+}
+
+impl Refused {
+    pub(super) fn new(place: Option<Place>, message: impl Into<String>) -> Refused {
+        Refused {
+            place,
+            message: message.into(),
+        }
+    }
+}
+
+/// Reads all documents of a text, YAML or JSON, empty ones left out. Lists are not taken apart.
+///
+/// # Errors
+///
+/// If the text is not UTF-8, is neither YAML nor JSON, or exceeds a limit. The first error ends the reading.
+pub fn read(source: &Arc<str>, text: &[u8], limits: &Limits) -> Result<Vec<Document>, Refused> {
+    if text.len() > limits.bytes {
+        let message = format!(
+            "the text has {} bytes, more than the limit of {}",
+            text.len(),
+            limits.bytes
+        );
+        return Err(Refused::new(None, message));
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => {
+            let place = place_of(text.get(..error.valid_up_to()).unwrap_or_default());
+            return Err(Refused::new(Some(place), "the text is not UTF-8"));
+        }
+    };
+    if let Some(at) = text.bytes().position(|byte| byte == 0) {
+        let place = place_of(&text.as_bytes()[..at]);
+        return Err(Refused::new(Some(place), "a NUL byte is not text"));
+    }
+    let roots = roots(text, limits)?;
+    let documents = roots
+        .into_iter()
+        .filter(|root| !matches!(root.value(), Value::Null));
+    Ok(documents
+        .map(|root| Document::new(source.clone(), root))
+        .collect())
+}
+
+/// A text that begins like JSON is read as JSON; what is not JSON after all may still be YAML in flow style.
+#[cfg(feature = "yaml")]
+fn roots(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
+    if text.trim_start().starts_with(['{', '['])
+        && let Ok(roots) = json::read(text, limits)
+    {
+        return Ok(roots);
+    }
+    super::yaml::read(text, limits)
+}
+
+#[cfg(not(feature = "yaml"))]
+fn roots(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
+    json::read(text, limits)
+}
+
+fn place_of(before: &[u8]) -> Place {
+    let text = String::from_utf8_lossy(before);
+    let line = text.bytes().filter(|&byte| byte == b'\n').count();
+    let column = text.chars().rev().take_while(|&c| c != '\n').count();
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX - 1) + 1;
+    Place {
+        line: number(line),
+        column: number(column),
+    }
+}
+
+/// Builds a tree from the outside in, without recursion, and counts what it costs.
+pub(super) struct Builder<'l> {
+    limits: &'l Limits,
+    open: Vec<Open>,
+    nodes: usize,
+}
+
+struct Open {
+    place: Place,
+    items: Items,
+}
+
+enum Items {
+    Sequence(Vec<Node>),
+    Mapping {
+        mapping: Mapping,
+        key: Option<(Arc<str>, Place)>,
+        /// Positions by key, once a mapping is too long to be searched for each key.
+        index: BTreeMap<Arc<str>, usize>,
+    },
+}
+
+/// Mappings up to this length are searched entry by entry.
+const SEARCHED: usize = 24;
+
+impl<'l> Builder<'l> {
+    pub(super) fn new(limits: &'l Limits) -> Builder<'l> {
+        Builder {
+            limits,
+            open: Vec::new(),
+            nodes: 0,
+        }
+    }
+
+    pub(super) fn in_mapping(&self) -> bool {
+        matches!(
+            self.open.last(),
+            Some(Open {
+                items: Items::Mapping { .. },
+                ..
+            })
+        )
+    }
+
+    /// Whether the next value is the key of a mapping.
+    #[cfg(feature = "yaml")]
+    pub(super) fn wants_key(&self) -> bool {
+        matches!(
+            self.open.last(),
+            Some(Open {
+                items: Items::Mapping { key: None, .. },
+                ..
+            })
+        )
+    }
+
+    /// The key whose value comes next.
+    #[cfg(feature = "yaml")]
+    pub(super) fn pending_key(&self) -> Option<&Arc<str>> {
+        match self.open.last()? {
+            Open {
+                items:
+                    Items::Mapping {
+                        key: Some((key, _)),
+                        ..
+                    },
+                ..
+            } => Some(key),
+            _ => None,
+        }
+    }
+
+    pub(super) fn open_mapping(&mut self, place: Place) -> Result<(), Refused> {
+        let (mapping, key, index) = (Mapping::default(), None, BTreeMap::new());
+        self.open(
+            place,
+            Items::Mapping {
+                mapping,
+                key,
+                index,
+            },
+        )
+    }
+
+    pub(super) fn open_sequence(&mut self, place: Place) -> Result<(), Refused> {
+        self.open(place, Items::Sequence(Vec::new()))
+    }
+
+    fn open(&mut self, place: Place, items: Items) -> Result<(), Refused> {
+        self.count(place, 1)?;
+        if self.open.len() >= self.limits.depth {
+            let message = format!(
+                "mappings and lists are nested deeper than the limit of {}",
+                self.limits.depth
+            );
+            return Err(Refused::new(Some(place), message));
+        }
+        self.open.push(Open { place, items });
+        Ok(())
+    }
+
+    /// Counts nodes against the limit of the text.
+    pub(super) fn count(&mut self, place: Place, nodes: usize) -> Result<(), Refused> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > self.limits.nodes {
+            let message = format!(
+                "the text has more values than the limit of {}",
+                self.limits.nodes
+            );
+            return Err(Refused::new(Some(place), message));
+        }
+        Ok(())
+    }
+
+    /// Says the key of the next value; one that stands already is refused.
+    pub(super) fn key(&mut self, place: Place, text: Arc<str>) -> Result<(), Refused> {
+        self.count(place, 1)?;
+        let Some(Open {
+            items:
+                Items::Mapping {
+                    mapping,
+                    key,
+                    index,
+                },
+            ..
+        }) = self.open.last_mut()
+        else {
+            return Ok(());
+        };
+        let entries = &mapping.entries;
+        let earlier = if entries.len() < SEARCHED {
+            entries.iter().position(|entry| entry.key == text)
+        } else {
+            if index.is_empty() {
+                index.extend(
+                    entries
+                        .iter()
+                        .enumerate()
+                        .map(|(at, e)| (e.key.clone(), at)),
+                );
+            }
+            index.insert(text.clone(), entries.len())
+        };
+        if let Some(earlier) = earlier.and_then(|at| entries.get(at)) {
+            let message = format!(
+                "duplicate key `{}`: it stands at {} already",
+                crate::problem::excerpt(&text),
+                earlier.place
+            );
+            return Err(Refused::new(Some(place), message));
+        }
+        *key = Some((text, place));
+        Ok(())
+    }
+
+    pub(super) fn scalar(&mut self, place: Place, value: Value) -> Result<Option<Node>, Refused> {
+        self.count(place, 1)?;
+        if let Value::String(text) = &value
+            && text.len() > self.limits.scalar
+        {
+            let message = format!(
+                "this string has {} bytes, more than the limit of {}",
+                text.len(),
+                self.limits.scalar
+            );
+            return Err(Refused::new(Some(place), message));
+        }
+        Ok(self.put(Node::new(place, value)))
+    }
+
+    /// Ends the innermost mapping or sequence; the root comes back when nothing is open any more.
+    pub(super) fn close(&mut self) -> Result<Option<Node>, Refused> {
+        Ok(self.finish().and_then(|node| self.put(node)))
+    }
+
+    /// Ends the innermost mapping or sequence without putting it anywhere.
+    pub(super) fn finish(&mut self) -> Option<Node> {
+        let open = self.open.pop()?;
+        let value = match open.items {
+            Items::Sequence(items) => Value::Sequence(items),
+            Items::Mapping { mapping, .. } => Value::Mapping(mapping),
+        };
+        Some(Node::new(open.place, value))
+    }
+
+    /// Puts a finished node where it belongs, or gives it back if it is the root.
+    pub(super) fn put(&mut self, node: Node) -> Option<Node> {
+        match self.open.last_mut() {
+            None => return Some(node),
+            Some(Open {
+                items: Items::Sequence(items),
+                ..
+            }) => items.push(node),
+            Some(Open {
+                items: Items::Mapping { mapping, key, .. },
+                ..
+            }) => {
+                if let Some((key, place)) = key.take() {
+                    mapping.entries.push(Entry {
+                        key,
+                        place,
+                        value: node,
+                    });
+                }
+            }
+        }
+        None
+    }
+}

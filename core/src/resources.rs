@@ -1,0 +1,345 @@
+//! Objects by key: what resolution works on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::api::Object;
+use crate::api::backend_tls_policy::BackendTlsPolicy;
+use crate::api::cluster::{ConfigMap, Namespace, Secret};
+use crate::api::gateway::Gateway;
+use crate::api::gateway_class::GatewayClass;
+use crate::api::grpc_route::GrpcRoute;
+use crate::api::http_route::HttpRoute;
+use crate::api::layer4_route::{TcpRoute, TlsRoute, UdpRoute};
+use crate::api::listener_set::ListenerSet;
+use crate::api::reference_grant::ReferenceGrant;
+use crate::api::service::{EndpointSlice, Service};
+use crate::document::Document;
+use crate::key::{Kind, ObjectKey};
+use crate::problem::{FieldPath, Level, Problem, Segment};
+
+/// The namespace of a namespaced object that names none.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// An object: its key, the typed object, and the fields beside it that the type does not have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resource {
+    key: ObjectKey,
+    api_version: Box<str>,
+    object: Object,
+    unknown: Vec<(FieldPath, Value)>,
+}
+
+impl Resource {
+    /// Makes a resource of JSON with `apiVersion` and `kind`.
+    ///
+    /// # Errors
+    ///
+    /// If the kind is not known, or a field has a type that the kind does not have there; the text says which.
+    pub fn from_json(value: Value) -> Result<Resource, String> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let api_version = text("apiVersion");
+        let (group, _) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+        let kind = Kind::from_group_kind(group, text("kind"))
+            .ok_or_else(|| format!("kind `{}` of `{api_version}` is not known", text("kind")))?;
+        let api_version = api_version.into();
+        let mut object =
+            Object::from_json(kind, value.clone()).map_err(|error| error.to_string())?;
+        let typed = object.to_json().map_err(|error| error.to_string())?;
+        let mut unknown = Vec::new();
+        subtract(&value, &typed, &mut FieldPath::default(), &mut unknown);
+        let metadata = object.metadata_mut();
+        let namespace = match metadata.namespace.as_deref() {
+            _ if !kind.namespaced() => String::new(),
+            None | Some("") => DEFAULT_NAMESPACE.to_owned(),
+            Some(namespace) => namespace.to_owned(),
+        };
+        Ok(Resource {
+            key: ObjectKey::new(kind, namespace, metadata.name.clone()),
+            api_version,
+            object,
+            unknown,
+        })
+    }
+
+    /// Makes a resource of a document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Resource::from_json`], with the document's place.
+    pub fn from_document(document: &Document) -> Result<Resource, Problem> {
+        Resource::from_json(document.to_json()).map_err(|message| Problem {
+            level: Level::Error,
+            source: document.source().clone(),
+            place: Some(document.root().place()),
+            object: Some(crate::manifest::object_name(document)),
+            field: None,
+            message,
+        })
+    }
+
+    /// Kind, namespace and name.
+    pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// `apiVersion` as written.
+    pub fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
+    /// The typed object.
+    pub fn object(&self) -> &Object {
+        &self.object
+    }
+
+    /// The fields that the type does not have, with their values.
+    pub fn unknown(&self) -> &[(FieldPath, Value)] {
+        &self.unknown
+    }
+
+    /// The whole object as JSON, unknown fields included: what was read, `null`s left out.
+    pub fn to_json(&self) -> Value {
+        // INVARIANT: typed objects always serialise; their maps have strings as keys.
+        let mut value = self.object.to_json().unwrap_or_default();
+        for (path, unknown) in &self.unknown {
+            put(&mut value, path.segments(), unknown);
+        }
+        value
+    }
+}
+
+/// Collects what `whole` has and `part` lacks.
+fn subtract(whole: &Value, part: &Value, path: &mut FieldPath, out: &mut Vec<(FieldPath, Value)>) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            for (key, value) in whole {
+                path.push(Segment::Field(key.as_str().into()));
+                match part.get(key) {
+                    Some(known) => subtract(value, known, path, out),
+                    None if value.is_null() => {}
+                    None => out.push((path.clone(), value.clone())),
+                }
+                path.pop();
+            }
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            for (index, (value, known)) in whole.iter().zip(part).enumerate() {
+                path.push(Segment::Index(index));
+                subtract(value, known, path, out);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn put(value: &mut Value, path: &[Segment], what: &Value) {
+    match path {
+        [] => *value = what.clone(),
+        [Segment::Field(key) | Segment::Key(key), rest @ ..] => {
+            if let Value::Object(map) = value {
+                put(map.entry(&**key).or_insert(Value::Null), rest, what);
+            }
+        }
+        [Segment::Index(index), rest @ ..] => {
+            if let Some(item) = value.get_mut(*index) {
+                put(item, rest, what);
+            }
+        }
+    }
+}
+
+/// A change of one object.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "an object is there or it is not")]
+pub enum Change {
+    /// The object is there, like this.
+    Put(Arc<Resource>),
+    /// The object is gone.
+    Delete(ObjectKey),
+}
+
+/// All objects, in the order of their keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    objects: BTreeMap<ObjectKey, Arc<Resource>>,
+}
+
+macro_rules! typed {
+    ($($(#[$meta:meta])* $list:ident, $one:ident: $kind:ident;)*) => {
+        $(
+            $(#[$meta])*
+            pub fn $list(&self) -> impl Iterator<Item = (&ObjectKey, &$kind)> {
+                self.of(Kind::$kind).filter_map(|(key, resource)| match resource.object() {
+                    Object::$kind(object) => Some((key, &**object)),
+                    _ => None,
+                })
+            }
+
+            /// One of them, by namespace and name.
+            pub fn $one(&self, namespace: &str, name: &str) -> Option<&$kind> {
+                match self.get(&ObjectKey::new(Kind::$kind, namespace, name))?.object() {
+                    Object::$kind(object) => Some(object),
+                    _ => None,
+                }
+            }
+        )*
+    };
+}
+
+impl Resources {
+    /// Puts an object in, and gives back the one that was there.
+    pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
+        self.objects.insert(resource.key().clone(), resource)
+    }
+
+    /// Takes an object out.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Resource>> {
+        self.objects.remove(key)
+    }
+
+    /// Carries out a change; whether anything is different now.
+    pub fn apply(&mut self, change: Change) -> bool {
+        match change {
+            Change::Put(resource) => {
+                let new = resource.clone();
+                self.insert(resource).is_none_or(|old| old != new)
+            }
+            Change::Delete(key) => self.remove(&key).is_some(),
+        }
+    }
+
+    /// The object of a key.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Resource>> {
+        self.objects.get(key)
+    }
+
+    /// All objects, by kind, namespace and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
+        self.objects.iter()
+    }
+
+    /// The objects of a kind, by namespace and name.
+    pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
+        self.objects
+            .range(ObjectKey::new(kind, "", "")..)
+            .take_while(move |(key, _)| key.kind == kind)
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    typed! {
+        /// GatewayClasses, by name.
+        gateway_classes, gateway_class: GatewayClass;
+        /// Gateways.
+        gateways, gateway: Gateway;
+        /// ListenerSets.
+        listener_sets, listener_set: ListenerSet;
+        /// HTTPRoutes.
+        http_routes, http_route: HttpRoute;
+        /// GRPCRoutes.
+        grpc_routes, grpc_route: GrpcRoute;
+        /// TLSRoutes.
+        tls_routes, tls_route: TlsRoute;
+        /// TCPRoutes.
+        tcp_routes, tcp_route: TcpRoute;
+        /// UDPRoutes.
+        udp_routes, udp_route: UdpRoute;
+        /// ReferenceGrants.
+        reference_grants, reference_grant: ReferenceGrant;
+        /// BackendTLSPolicies.
+        backend_tls_policies, backend_tls_policy: BackendTlsPolicy;
+        /// Namespaces.
+        namespaces, namespace: Namespace;
+        /// Services.
+        services, service: Service;
+        /// EndpointSlices.
+        endpoint_slices, endpoint_slice: EndpointSlice;
+        /// Secrets.
+        secrets, secret: Secret;
+        /// ConfigMaps.
+        config_maps, config_map: ConfigMap;
+    }
+}
+
+impl FromIterator<Arc<Resource>> for Resources {
+    fn from_iter<T: IntoIterator<Item = Arc<Resource>>>(resources: T) -> Self {
+        let pairs = resources
+            .into_iter()
+            .map(|resource| (resource.key().clone(), resource));
+        Resources {
+            objects: pairs.collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn unknown_fields_and_values_survive() {
+        let value = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1beta1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": "r", "managedFields": [{"manager": "x"}]},
+            "spec": {
+                "parentRefs": [],
+                "rules": [
+                    {"matches": [{"path": {"type": "Glob", "value": "/*"}, "later": 1}], "retry": {}},
+                    {"backendRefs": [{"name": "b", "port": 80, "zone": "a"}]},
+                ],
+            },
+        });
+        let resource = Resource::from_json(value.clone()).expect("a route");
+        assert_eq!(resource.to_json(), value);
+        assert_eq!(resource.key().to_string(), "HTTPRoute/default/r");
+        let unknown: Vec<String> = resource
+            .unknown()
+            .iter()
+            .map(|(p, _)| p.to_string())
+            .collect();
+        assert_eq!(
+            unknown,
+            [
+                "apiVersion",
+                "kind",
+                "metadata.managedFields",
+                "spec.rules[0].matches[0].later",
+                "spec.rules[1].backendRefs[0].zone"
+            ]
+        );
+    }
+
+    #[test]
+    fn objects_of_a_kind_stand_together() {
+        let make = |kind: &str, name: &str| {
+            let value = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}});
+            Arc::new(Resource::from_json(value).expect("an object"))
+        };
+        let resources: Resources = [
+            make("Service", "b"),
+            make("Secret", "a"),
+            make("Service", "a"),
+        ]
+        .into_iter()
+        .collect();
+        let names: Vec<&str> = resources
+            .services()
+            .map(|(key, _)| key.name.as_str())
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+}

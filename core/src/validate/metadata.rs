@@ -1,0 +1,149 @@
+//! `metadata`: what every API server asks of the name of an object.
+
+use super::formats::{label, qualified_name, subdomain};
+use super::{Severity, Violation};
+use crate::document::{Node, Value};
+use crate::key::Kind;
+use crate::problem::{FieldPath, excerpt};
+
+pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
+    let mut out = Vec::new();
+    let path = FieldPath::default().field("metadata");
+    let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
+        out.push(Violation {
+            severity: Severity::Refused,
+            rule,
+            field,
+            message,
+        });
+    };
+    let Some(metadata) = root
+        .get("metadata")
+        .filter(|node| !matches!(node.value(), Value::Null))
+    else {
+        refuse(
+            "required",
+            path.field("name"),
+            "is required and missing".to_owned(),
+        );
+        return out;
+    };
+    if metadata.as_mapping().is_none() {
+        refuse(
+            "type",
+            path,
+            format!("expected a mapping, found a {}", metadata.type_name()),
+        );
+        return out;
+    }
+    let field = path.field("name");
+    match metadata.get("name").map(Node::value) {
+        None | Some(Value::Null) => refuse("required", field, "is required and missing".to_owned()),
+        Some(Value::String(name)) if name.is_empty() => {
+            refuse("required", field, "is required and empty".to_owned())
+        }
+        Some(Value::String(name)) => {
+            let (longest, holds, expected): (usize, fn(&str) -> bool, _) = match kind {
+                // RFC 1123 labels; a Service has to be an RFC 1035 label.
+                Kind::Namespace => (63, label, "letters in lower case, digits and `-`"),
+                Kind::Service => (
+                    63,
+                    service_name,
+                    "letters in lower case, digits and `-`, with a letter first",
+                ),
+                _ => (
+                    253,
+                    subdomain,
+                    "letters in lower case, digits, `-` and `.`, with a letter or a digit at both ends",
+                ),
+            };
+            if name.len() > longest || !holds(name) {
+                refuse(
+                    "name",
+                    field,
+                    format!(
+                        "`{}` is not a name, expected at most {longest} characters: {expected}",
+                        excerpt(name)
+                    ),
+                );
+            }
+        }
+        Some(_) => refuse("type", field, "expected a string".to_owned()),
+    }
+    let field = path.field("namespace");
+    match metadata.get("namespace").map(Node::value) {
+        None | Some(Value::Null) => {}
+        Some(Value::String(namespace)) if namespace.is_empty() => {}
+        Some(Value::String(namespace)) if !kind.namespaced() => {
+            refuse(
+                "namespace",
+                field,
+                format!(
+                    "`{}` is not expected: {kind} lies in no namespace",
+                    excerpt(namespace)
+                ),
+            );
+        }
+        Some(Value::String(namespace)) => {
+            if namespace.len() > 63 || !label(namespace) {
+                refuse(
+                    "namespace",
+                    field,
+                    format!(
+                        "`{}` is not a namespace, expected at most 63 letters in lower case, digits and `-`",
+                        excerpt(namespace)
+                    ),
+                );
+            }
+        }
+        Some(_) => refuse("type", field, "expected a string".to_owned()),
+    }
+    for name in ["labels", "annotations"] {
+        let field = path.field(name);
+        match metadata.get(name).map(Node::value) {
+            None | Some(Value::Null) => {}
+            Some(Value::Mapping(mapping)) => {
+                let mut bytes = 0;
+                for entry in mapping.entries() {
+                    let field = field.key(&entry.key);
+                    bytes += entry.key.len();
+                    if !qualified_name(&entry.key) {
+                        refuse(
+                            "key",
+                            field.clone(),
+                            format!(
+                                "`{}` is not a key, expected an optional domain with `/` and a name of at most 63 characters",
+                                excerpt(&entry.key)
+                            ),
+                        );
+                    }
+                    match entry.value.value() {
+                        Value::String(text) => bytes += text.len(),
+                        Value::Null => {}
+                        _ => refuse(
+                            "type",
+                            field,
+                            format!("expected a string, found a {}", entry.value.type_name()),
+                        ),
+                    }
+                }
+                if name == "annotations" && bytes > 256 << 10 {
+                    refuse(
+                        "too long",
+                        field,
+                        format!(
+                            "all annotations have {bytes} bytes, expected at most {}",
+                            256 << 10
+                        ),
+                    );
+                }
+            }
+            Some(_) => refuse("type", field, "expected a mapping".to_owned()),
+        }
+    }
+    out
+}
+
+fn service_name(text: &str) -> bool {
+    label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+}

@@ -1,0 +1,98 @@
+//! What an API server would refuse, said offline and with places.
+//!
+//! The CRDs of Gateway API 1.7 as data: [`schema`] is the form, one file a kind holds its tables, [`walk`] judges a
+//! document by them, and [`formats`] and the `rules` beside each kind hold the patterns and the validation rules that
+//! the CRDs write in CEL. Each rule stands once and carries the CRD's own message as its name.
+
+mod formats;
+mod gateway;
+mod kubernetes;
+mod metadata;
+mod policies;
+mod reference;
+mod routes;
+mod schema;
+mod session;
+mod walk;
+
+use crate::document::Document;
+use crate::key::{Channel, Kind};
+use crate::problem::FieldPath;
+
+/// How an API server would take a violation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The object would be refused.
+    Refused,
+    /// The field is not known: refused under strict validation, dropped with a warning otherwise.
+    Unknown,
+    /// The field is known in the experimental channel only.
+    Experimental,
+}
+
+/// One thing that is wrong with an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The rule: a word of the schema (`required`, `type`, `enum`, …) or the message of the CRD's validation rule.
+    pub rule: &'static str,
+    /// The field at fault, as the API server names it.
+    pub field: FieldPath,
+    /// What is wrong, with the user's value and what was expected.
+    pub message: String,
+}
+
+/// Everything that an API server with the CRDs of a channel would find wrong with an object of a kind that is known.
+///
+/// An object of another kind, or without a kind, has no violations here; reading manifests reports those. The cost is
+/// linear in the object, but for rules that compare the entries of a list (at most 64) with each other.
+///
+/// ```
+/// use gatepost::{document::Limits, key::Channel, manifest, validate::validate};
+/// let text = b"apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: c}\nspec: {controllerName: x}\n";
+/// let loaded = manifest::read("class.yaml", text, &Limits::default());
+/// let violations = validate(&loaded.documents[0], Channel::Standard);
+/// assert_eq!(violations[0].field.to_string(), "spec.controllerName");
+/// ```
+pub fn validate(document: &Document, channel: Channel) -> Vec<Violation> {
+    let kind = document.kind().unwrap_or_default();
+    let version = document.api_version().unwrap_or_default();
+    let (group, version) = version.rsplit_once('/').unwrap_or(("", version));
+    let Some(kind) = Kind::from_group_kind(group, kind) else {
+        return Vec::new();
+    };
+    let mut violations = metadata::judge(kind, document.root());
+    if let Some(schema) = schema_of(kind, version) {
+        walk::judge(schema, document.root(), channel, &mut violations);
+    }
+    violations
+}
+
+/// The schema of what stands beside `metadata`.
+fn schema_of(kind: Kind, version: &str) -> Option<&'static schema::Schema> {
+    Some(match kind {
+        Kind::GatewayClass => &gateway::GATEWAY_CLASS,
+        Kind::Gateway => &gateway::GATEWAY,
+        Kind::ListenerSet => &gateway::LISTENER_SET,
+        Kind::HttpRoute => &routes::HTTP_ROUTE,
+        Kind::GrpcRoute => &routes::GRPC_ROUTE,
+        Kind::TlsRoute if version == "v1alpha2" => &routes::TLS_ROUTE_V1ALPHA2,
+        Kind::TlsRoute => &routes::TLS_ROUTE,
+        Kind::TcpRoute | Kind::UdpRoute if version == "v1alpha2" => &routes::LAYER4_ROUTE_V1ALPHA2,
+        Kind::TcpRoute | Kind::UdpRoute => &routes::LAYER4_ROUTE,
+        Kind::ReferenceGrant => &reference::REFERENCE_GRANT,
+        Kind::BackendTlsPolicy => &policies::BACKEND_TLS_POLICY,
+        Kind::XBackend => &policies::X_BACKEND,
+        Kind::XBackendTrafficPolicy => &policies::X_BACKEND_TRAFFIC_POLICY,
+        Kind::XTelemetryPolicy => &policies::X_TELEMETRY_POLICY,
+        Kind::XMesh => &gateway::X_MESH,
+        Kind::Service => &kubernetes::SERVICE,
+        Kind::EndpointSlice => &kubernetes::ENDPOINT_SLICE,
+        Kind::Secret => &kubernetes::SECRET,
+        Kind::ConfigMap => &kubernetes::CONFIG_MAP,
+        Kind::ClusterTrustBundle => &kubernetes::CLUSTER_TRUST_BUNDLE,
+        Kind::Namespace | Kind::Pod | Kind::CustomResourceDefinition => return None,
+    })
+}

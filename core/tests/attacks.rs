@@ -1,0 +1,99 @@
+//! Hostile and invalid manifests: each gives the error that `expected.json` says, at the object and field it names.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gatepost::document::Limits;
+use gatepost::key::Channel;
+use gatepost::manifest::{Collected, collect, read};
+use gatepost::problem::{FieldPath, Level, Problem};
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../conformance/attacks/manifests")
+}
+
+fn load(name: &str) -> Collected {
+    let text = fs::read(folder().join(name)).expect("the attack is readable");
+    let loaded = read(name, &text, &Limits::default());
+    collect([loaded], Channel::Experimental, &Limits::default())
+}
+
+/// Whether a problem points at the object, and at the field or below it.
+fn points_at(problem: &Problem, expected: &Value) -> bool {
+    let object = expected["object"].as_str();
+    let object = object.is_none_or(|object| {
+        problem
+            .object
+            .as_deref()
+            .is_some_and(|found| found == object || found.starts_with(&format!("{object}/")))
+    });
+    let field = expected["field"].as_str().is_none_or(|field| {
+        let found = problem
+            .field
+            .as_ref()
+            .map(FieldPath::to_string)
+            .unwrap_or_default();
+        found == field
+            || found
+                .strip_prefix(field)
+                .is_some_and(|rest| rest.starts_with(['.', '[']))
+    });
+    object && field && problem.place.is_some()
+}
+
+#[test]
+fn refused_manifests_are_refused_where_they_are_wrong() {
+    let text = fs::read_to_string(folder().join("expected.json")).expect("readable");
+    let expected: BTreeMap<String, Value> = serde_json::from_str(&text).expect("JSON");
+    let mut wrong = Vec::new();
+    let mut classes: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (name, expected) in &expected {
+        let clock = Instant::now();
+        let collected = load(name);
+        if clock.elapsed() > Duration::from_secs(5) {
+            wrong.push(format!("{name}: took {:?}", clock.elapsed()));
+        }
+        let level = match expected["outcome"].as_str().expect("an outcome") {
+            "error" => Level::Error,
+            "error-in-files, warning-in-controller" => Level::Warning,
+            // What only resolution can know is not an error here.
+            _ => {
+                let foreign = name.contains("--hostname-is-ip");
+                if !foreign && collected.problems.iter().any(|p| p.level == Level::Error) {
+                    wrong.push(format!("{name}: unexpected {}", collected.problems[0]));
+                }
+                continue;
+            }
+        };
+        let class = expected["class"].as_str().expect("a class").to_owned();
+        // Errors of text that cannot be read name no object and no field.
+        let unreadable = collected.unreadable
+            && expected["class"]
+                .as_str()
+                .is_some_and(|c| c.starts_with("yaml-"));
+        let found = collected
+            .problems
+            .iter()
+            .any(|problem| problem.level == level && (points_at(problem, expected) || unreadable));
+        let counts = classes.entry(class).or_default();
+        counts.1 += 1;
+        if found {
+            counts.0 += 1;
+        } else {
+            let problems: Vec<String> =
+                collected.problems.iter().map(ToString::to_string).collect();
+            wrong.push(format!(
+                "{name}: expected {} {}, found {problems:?}",
+                expected["object"], expected["field"]
+            ));
+        }
+    }
+    for (class, (right, all)) in &classes {
+        println!("{class}: {right} of {all}");
+    }
+    assert!(classes.len() >= 10, "only {} classes", classes.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
