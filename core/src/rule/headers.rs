@@ -1,6 +1,6 @@
 //! Header modifiers.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// `HTTPHeaderFilter` (RequestHeaderModifier, ResponseHeaderModifier): remove, then set, then add.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,4 +20,31 @@ pub struct HeaderEdit {
     pub name: HeaderName,
     /// Its value: visible ASCII, tab and space only, checked when the rule was resolved.
     pub value: HeaderValue,
+}
+
+impl HeaderEdits {
+    /// Carries out the edits: remove, then set, then add.
+    ///
+    /// ```
+    /// use gatepost::rule::{HeaderEdit, HeaderEdits};
+    /// use http::{HeaderMap, HeaderName, HeaderValue};
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("x-old", HeaderValue::from_static("1"));
+    /// let mut edits = HeaderEdits::default();
+    /// edits.remove.push(HeaderName::from_static("x-old"));
+    /// edits.add.push(HeaderEdit { name: HeaderName::from_static("x-new"), value: HeaderValue::from_static("2") });
+    /// edits.apply(&mut headers);
+    /// assert!(headers.get("x-old").is_none() && headers["x-new"] == "2");
+    /// ```
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        for name in &self.remove {
+            headers.remove(name);
+        }
+        for edit in &self.set {
+            headers.insert(edit.name.clone(), edit.value.clone());
+        }
+        for edit in &self.add {
+            headers.append(edit.name.clone(), edit.value.clone());
+        }
+    }
 }

@@ -123,7 +123,7 @@ pub struct ClientValidation {
 #[derive(Clone, Debug)]
 pub enum ListenerFilter {
     /// `ExternalAuth`.
-    ExternalAuth(ExternalAuth),
+    ExternalAuth(Box<ExternalAuth>),
     /// One that could not be resolved: requests get a 500.
     Fault(Fault),
 }

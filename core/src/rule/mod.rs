@@ -14,6 +14,7 @@ pub mod grpc;
 pub mod headers;
 pub mod listener;
 pub mod mirror;
+pub mod precedence;
 pub mod redirect;
 pub mod request;
 pub mod retry;
@@ -35,11 +36,12 @@ pub use listener::{
     TlsMode,
 };
 pub use mirror::Mirror;
-pub use redirect::Redirect;
+pub use precedence::{Precedence, PrecedenceStep};
+pub use redirect::{Origin, Redirect};
 pub use request::{HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
 pub use retry::{Retry, Timeouts};
 pub use rewrite::{PathModifier, Rewrite};
-pub use select::Backends;
+pub use select::{Backends, NoBackend, Picked, Tickets};
 pub use session::{SessionPersistence, SessionToken};
 
 use std::sync::Arc;

@@ -1,21 +1,309 @@
 //! The weighted choice of a backend.
 
-use super::backend::Backend;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::backend::{Backend, InvalidBackend};
 
 /// The backends of a rule with their shares.
+///
+/// A choice is made by a ticket, a number that the caller draws: the whole range of `u64` is laid out along the weights,
+/// so equal tickets pick equal backends and evenly spread tickets pick in exact proportion. Invalid backends keep their
+/// share. No lock, no allocation; the cost is a binary search over the backends.
 #[derive(Clone, Debug, Default)]
 pub struct Backends {
     entries: Vec<Backend>,
+    /// The sums of the weights up to and including each entry.
+    sums: Vec<u64>,
+}
+
+/// A backend that was picked.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a plain pair")]
+pub struct Picked<'b> {
+    /// Its position among the entries.
+    pub index: u16,
+    /// The backend.
+    pub backend: &'b Backend,
+}
+
+/// Why no backend takes the request: 500 (gRPC: UNAVAILABLE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "callers have to handle each")]
+pub enum NoBackend<'b> {
+    /// The rule names none.
+    Empty,
+    /// All weights are zero, or of what is left.
+    ZeroWeights,
+    /// The one picked cannot be used.
+    Invalid {
+        /// Its position among the entries.
+        index: u16,
+        /// Why.
+        reason: &'b InvalidBackend,
+    },
 }
 
 impl Backends {
     /// Backends in the order of `backendRefs`, invalid ones included: they keep their share.
     pub fn new(entries: Vec<Backend>) -> Self {
-        Self { entries }
+        let mut sum = 0_u64;
+        let sums = entries.iter().map(|entry| {
+            sum = sum.saturating_add(u64::from(entry.weight));
+            sum
+        });
+        Self {
+            sums: sums.collect(),
+            entries,
+        }
     }
 
     /// All entries, in the order of `backendRefs`.
     pub fn entries(&self) -> &[Backend] {
         &self.entries
+    }
+
+    /// The sum of the weights.
+    pub fn total(&self) -> u64 {
+        self.sums.last().copied().unwrap_or(0)
+    }
+
+    /// The backend of a ticket. Pure: the same ticket, the same backend.
+    ///
+    /// Over tickets `i × 2⁶⁴ / total` each backend is picked exactly as often as its weight says.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, all weights are zero, or the one picked is invalid.
+    pub fn pick(&self, ticket: u64) -> Result<Picked<'_>, NoBackend<'_>> {
+        if self.entries.is_empty() {
+            return Err(NoBackend::Empty);
+        }
+        let total = self.total();
+        if total == 0 {
+            return Err(NoBackend::ZeroWeights);
+        }
+        // The share of the range below the ticket, scaled to the weights: below `total`, so the search finds an entry.
+        let point = scale(ticket, total);
+        self.entry(self.sums.partition_point(|&sum| sum <= point))
+    }
+
+    /// The backend of a key, such as a session: weighted rendezvous hashing, so that a change of weights or backends
+    /// moves as few keys as it can.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backends::pick`].
+    pub fn pick_key(&self, key: &[u8]) -> Result<Picked<'_>, NoBackend<'_>> {
+        if self.entries.is_empty() {
+            return Err(NoBackend::Empty);
+        }
+        let score = |(index, entry): (usize, &Backend)| {
+            let hash = mix(hash(key), hash_of(entry));
+            // -ln(u) / weight is exponentially distributed; the least of them falls on each with its weight's share.
+            #[expect(clippy::cast_precision_loss, reason = "53 bits of the hash are enough")]
+            let uniform = ((hash >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+            (-uniform.ln() / f64::from(entry.weight), index)
+        };
+        let weighed = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.weight > 0);
+        match weighed
+            .map(score)
+            .min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)))
+        {
+            Some((_, index)) => self.entry(index),
+            None => Err(NoBackend::ZeroWeights),
+        }
+    }
+
+    /// The backend of a ticket among those not tried yet, in proportion to their weights.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backends::pick`]; [`NoBackend::ZeroWeights`] if nothing is left.
+    pub fn pick_other(&self, ticket: u64, tried: &[u16]) -> Result<Picked<'_>, NoBackend<'_>> {
+        if self.entries.is_empty() {
+            return Err(NoBackend::Empty);
+        }
+        let left = |index: usize| !u16::try_from(index).is_ok_and(|index| tried.contains(&index));
+        let weights = || {
+            self.entries
+                .iter()
+                .enumerate()
+                .filter(|(index, _)| left(*index))
+        };
+        let total: u64 = weights().map(|(_, entry)| u64::from(entry.weight)).sum();
+        if total == 0 {
+            return Err(NoBackend::ZeroWeights);
+        }
+        let mut point = scale(ticket, total);
+        for (index, entry) in weights() {
+            match point.checked_sub(u64::from(entry.weight)) {
+                Some(rest) => point = rest,
+                None => return self.entry(index),
+            }
+        }
+        Err(NoBackend::ZeroWeights)
+    }
+
+    /// A backend drawn at random.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backends::pick`].
+    pub fn select<R: rand::Rng + ?Sized>(&self, rng: &mut R) -> Result<Picked<'_>, NoBackend<'_>> {
+        self.pick(rng.next_u64())
+    }
+
+    fn entry(&self, index: usize) -> Result<Picked<'_>, NoBackend<'_>> {
+        let Some(backend) = self.entries.get(index) else {
+            return Err(NoBackend::ZeroWeights);
+        };
+        // INVARIANT: a rule has at most 16 backends (`HTTPRouteRule.backendRefs`).
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        match &backend.destination {
+            Ok(_) => Ok(Picked { index, backend }),
+            Err(reason) => Err(NoBackend::Invalid { index, reason }),
+        }
+    }
+}
+
+/// `ticket / 2⁶⁴ × total`, rounded down.
+fn scale(ticket: u64, total: u64) -> u64 {
+    let product = u128::from(ticket) * u128::from(total);
+    u64::try_from(product >> 64).unwrap_or(u64::MAX)
+}
+
+/// FNV-1a, finished by a mixer: it has to be the same in every process, so it has no key.
+fn hash(bytes: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325_u64;
+    bytes.iter().fold(start, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn hash_of(backend: &Backend) -> u64 {
+    match &backend.destination {
+        Ok(destination) => {
+            let port = &destination.port;
+            let name = mix(hash(port.namespace.as_bytes()), hash(port.name.as_bytes()));
+            mix(name, u64::from(port.port))
+        }
+        Err(_) => u64::from(backend.index),
+    }
+}
+
+fn mix(one: u64, two: u64) -> u64 {
+    let mut mixed = one ^ two.rotate_left(32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Draws tickets that are spread evenly, whatever stretch of them is looked at: a counter in steps of the golden ratio.
+///
+/// One counter serves one rule, from any number of threads, without a lock. Shares over successive tickets are off by
+/// at most about one pick for each backend, where random picks would be off by the square root of their number.
+#[derive(Debug)]
+pub struct Tickets(AtomicU64);
+
+impl Tickets {
+    /// Starts at a number that the caller chooses, best at random, so that several counters do not walk in step.
+    pub const fn new(start: u64) -> Tickets {
+        Tickets(AtomicU64::new(start))
+    }
+
+    /// The next ticket.
+    pub fn draw(&self) -> u64 {
+        // 2⁶⁴ divided by the golden ratio, odd.
+        self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::filter::BackendFilters;
+    use proptest::prelude::*;
+
+    fn backends(weights: &[u32]) -> Backends {
+        let entry = |(index, &weight): (usize, &u32)| Backend {
+            index: u16::try_from(index).expect("few"),
+            weight,
+            destination: Ok(crate::rule::BackendDestination {
+                port: crate::rule::ServicePort {
+                    kind: crate::key::Kind::Service,
+                    namespace: "n".into(),
+                    name: format!("s{index}").into(),
+                    port: 80,
+                },
+                protocol: crate::rule::BackendProtocol::Unspecified,
+                tls: None,
+                session: None,
+            }),
+            filters: BackendFilters::default(),
+        };
+        Backends::new(weights.iter().enumerate().map(entry).collect())
+    }
+
+    #[test]
+    fn nothing_is_picked_of_nothing() {
+        assert_eq!(backends(&[]).pick(0).err(), Some(NoBackend::Empty));
+        assert_eq!(
+            backends(&[0, 0]).pick(u64::MAX).err(),
+            Some(NoBackend::ZeroWeights)
+        );
+        assert_eq!(
+            backends(&[1, 1]).pick_other(7, &[0, 1]).err(),
+            Some(NoBackend::ZeroWeights)
+        );
+    }
+
+    #[test]
+    fn a_changed_weight_moves_few_keys() {
+        let (before, after) = (backends(&[50, 50]), backends(&[50, 60]));
+        let moved = (0..1_000_u32).filter(|key| {
+            let key = key.to_le_bytes();
+            let index = |b: &Backends| b.pick_key(&key).map(|p| p.index).ok();
+            index(&before) != index(&after)
+        });
+        assert!((1..120).contains(&moved.count()));
+    }
+
+    proptest! {
+        // Property 7 of docs/architecture.md.
+        #[test]
+        fn even_tickets_pick_exact_shares(weights in prop::collection::vec(0_u32..200, 1..10)) {
+            let backends = backends(&weights);
+            let total = backends.total();
+            let mut counts = vec![0; weights.len()];
+            for number in 0..total {
+                let ticket = (u128::from(number) << 64).div_ceil(u128::from(total));
+                let picked = backends.pick(u64::try_from(ticket).expect("below 2^64")).expect("weights are not all zero");
+                counts[usize::from(picked.index)] += 1;
+            }
+            prop_assert_eq!(counts, weights);
+        }
+
+        #[test]
+        fn successive_tickets_are_off_by_two_at_most(start: u64, skip in 0..5_000_u32, weight in 0_u32..=100) {
+            let backends = backends(&[weight, 100 - weight]);
+            let tickets = Tickets::new(start);
+            for _ in 0..skip {
+                tickets.draw();
+            }
+            let first = (0..1_000).filter(|_| backends.pick(tickets.draw()).is_ok_and(|p| p.index == 0)).count();
+            prop_assert!(first.abs_diff(weight as usize * 10) <= 2, "{first} of {weight} %");
+        }
+
+        #[test]
+        fn others_are_never_those_tried(ticket: u64, weights in prop::collection::vec(0_u32..9, 1..6), tried in prop::collection::vec(0_u16..6, 0..6)) {
+            let backends = backends(&weights);
+            if let Ok(picked) = backends.pick_other(ticket, &tried) {
+                prop_assert!(!tried.contains(&picked.index) && picked.backend.weight > 0);
+            }
+        }
     }
 }

@@ -1,0 +1,170 @@
+//! Precedence: one ordered key for each match, made when a table is built.
+//!
+//! `HTTPRouteRule.matches`, `GRPCRouteRule.matches` and digest 2.4 and 2.5. The smaller key is tried first, so the first
+//! candidate that matches is the answer and nothing is compared while a request waits.
+
+use std::cmp::{Ordering, Reverse};
+
+use super::grpc::GrpcMatch;
+use super::request::{PathMatch, RequestMatch, ValueMatch};
+use super::{Matches, Route, Rule};
+use crate::hostname::Hostname;
+use crate::timestamp::Timestamp;
+
+/// What decides between two matches, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the specification's list is complete"
+)]
+pub enum PrecedenceStep {
+    /// The hostname of the route: exact above wildcard, then the longer one.
+    Hostname,
+    /// Exact path above regular expression above prefix, then the longer one; for gRPC the service likewise.
+    Path,
+    /// For gRPC: the method, likewise.
+    GrpcMethod,
+    /// A match on the method above one without.
+    Method,
+    /// More header matches.
+    Headers,
+    /// More query parameter matches.
+    QueryParameters,
+    /// The older route.
+    Age,
+    /// The lower `namespace/name`.
+    Name,
+    /// The earlier rule of the route.
+    Rule,
+    /// The earlier match of the rule.
+    Match,
+}
+
+impl PrecedenceStep {
+    /// The step in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PrecedenceStep::Hostname => "hostname",
+            PrecedenceStep::Path => "path",
+            PrecedenceStep::GrpcMethod => "gRPC method",
+            PrecedenceStep::Method => "method",
+            PrecedenceStep::Headers => "number of headers",
+            PrecedenceStep::QueryParameters => "number of query parameters",
+            PrecedenceStep::Age => "age",
+            PrecedenceStep::Name => "name",
+            PrecedenceStep::Rule => "order of rules",
+            PrecedenceStep::Match => "order of matches",
+        }
+    }
+}
+
+/// Kind (the greater is tried first) and length of a path or name.
+type Text = (Reverse<u8>, Reverse<usize>);
+
+/// The key of one match of one rule under one hostname.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Precedence {
+    hostname: (Reverse<u8>, Reverse<usize>),
+    path: Text,
+    grpc_method: Text,
+    method: Reverse<bool>,
+    headers: Reverse<usize>,
+    query: Reverse<usize>,
+    /// A route without an age counts as newest.
+    age: (bool, Option<Timestamp>),
+    name: Box<str>,
+    rule: u16,
+    matching: u16,
+}
+
+const NO_TEXT: Text = (Reverse(0), Reverse(0));
+
+impl Precedence {
+    /// The key of match number `position` of a rule, or of a rule that has no matches.
+    pub fn new(
+        hostname: Option<&Hostname>,
+        route: &Route,
+        rule: &Rule,
+        position: usize,
+    ) -> Precedence {
+        let host = |name: &Hostname| {
+            (
+                Reverse(if name.is_wildcard() { 1 } else { 2 }),
+                Reverse(name.as_str().len()),
+            )
+        };
+        let mut key = Precedence {
+            hostname: hostname.map_or((Reverse(0), Reverse(0)), host),
+            path: NO_TEXT,
+            grpc_method: NO_TEXT,
+            method: Reverse(false),
+            headers: Reverse(0),
+            query: Reverse(0),
+            age: (route.created.is_none(), route.created),
+            name: route.key.namespaced_name().to_string().into(),
+            rule: rule.index,
+            matching: 0,
+        };
+        match &rule.matches {
+            Matches::Http(matches) => {
+                if let Some(one) = matches.get(position) {
+                    key.http(one);
+                }
+            }
+            Matches::Grpc(matches) => {
+                if let Some(one) = matches.get(position) {
+                    key.grpc(one);
+                }
+            }
+            Matches::Connection => {}
+        }
+        key
+    }
+
+    fn http(&mut self, one: &RequestMatch) {
+        self.path = match &one.path {
+            PathMatch::Exact(path) => (Reverse(3), Reverse(path.len())),
+            PathMatch::Pattern(pattern) => (Reverse(2), Reverse(pattern.as_str().len())),
+            PathMatch::Prefix(prefix) => (Reverse(1), Reverse(prefix.len())),
+        };
+        self.method = Reverse(one.method.is_some());
+        self.headers = Reverse(one.headers.len());
+        self.query = Reverse(one.query.len());
+        self.matching = one.index;
+    }
+
+    fn grpc(&mut self, one: &GrpcMatch) {
+        let text = |name: &Option<ValueMatch>| match name {
+            Some(ValueMatch::Exact(name)) => (Reverse(3), Reverse(name.len())),
+            Some(ValueMatch::Pattern(pattern)) => (Reverse(2), Reverse(pattern.as_str().len())),
+            None => NO_TEXT,
+        };
+        self.path = text(&one.service);
+        self.grpc_method = text(&one.method);
+        self.headers = Reverse(one.headers.len());
+        self.matching = one.index;
+    }
+
+    /// Which of two keys is tried first, and the step that decides it; `None` if they are equal.
+    pub fn decided(&self, other: &Precedence) -> Option<(Ordering, PrecedenceStep)> {
+        let steps = [
+            (self.hostname.cmp(&other.hostname), PrecedenceStep::Hostname),
+            (self.path.cmp(&other.path), PrecedenceStep::Path),
+            (
+                self.grpc_method.cmp(&other.grpc_method),
+                PrecedenceStep::GrpcMethod,
+            ),
+            (self.method.cmp(&other.method), PrecedenceStep::Method),
+            (self.headers.cmp(&other.headers), PrecedenceStep::Headers),
+            (
+                self.query.cmp(&other.query),
+                PrecedenceStep::QueryParameters,
+            ),
+            (self.age.cmp(&other.age), PrecedenceStep::Age),
+            (self.name.cmp(&other.name), PrecedenceStep::Name),
+            (self.rule.cmp(&other.rule), PrecedenceStep::Rule),
+            (self.matching.cmp(&other.matching), PrecedenceStep::Match),
+        ];
+        steps.into_iter().find(|(order, _)| order.is_ne())
+    }
+}

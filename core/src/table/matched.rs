@@ -1,0 +1,305 @@
+//! What a table answers, and what the answer asks for.
+
+use http::header::{HOST, HeaderValue, LOCATION};
+use http::uri::PathAndQuery;
+use http::{Response, StatusCode, Uri};
+
+use super::RouteTable;
+use super::find::{Head, NoMatch, Scratch};
+use crate::key::ObjectKey;
+use crate::rule::{
+    Backends, Cors, ExternalAuth, Fault, HeaderEdits, Listener, Matches, Mirror, Origin, PathMatch,
+    Picked, Precedence, Protocol, Redirect, RequestMatch, Rewrite, Route, Rule,
+};
+use crate::target::{PathPolicy, Target, canonical_path};
+
+/// The number of a rule in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(pub(super) u32);
+
+impl RuleId {
+    /// The number, below [`RouteTable::rule_slots`].
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// A match by number: it outlives the borrow of the table, for servers that work in phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MatchId {
+    pub(super) listener: u32,
+    pub(super) host: u32,
+    pub(super) candidate: u32,
+    pub(super) grpc: bool,
+}
+
+/// The listener that a request belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerMatch<'t> {
+    pub(super) table: &'t RouteTable,
+    pub(super) number: usize,
+    pub(super) listener: &'t Listener,
+}
+
+impl<'t> ListenerMatch<'t> {
+    /// The listener, whose filters come first.
+    pub fn listener(&self) -> &'t Listener {
+        self.listener
+    }
+
+    /// The rule of this listener that serves the request.
+    ///
+    /// # Errors
+    ///
+    /// If none does: 404.
+    pub fn find(&self, head: &Head<'_>, scratch: &mut Scratch) -> Result<Match<'t>, NoMatch> {
+        self.table.find_in(self.number, head, scratch)
+    }
+}
+
+/// The rule that serves a request, and the match by which it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Match<'t> {
+    pub(super) id: MatchId,
+    pub(super) rule_id: RuleId,
+    pub(super) listener: &'t Listener,
+    pub(super) route: &'t Route,
+    pub(super) rule: &'t Rule,
+    pub(super) position: u16,
+    pub(super) precedence: &'t Precedence,
+}
+
+/// What has to be done before the request goes on, in this order.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever carries out steps has to know them all"
+)]
+pub enum Step<'t> {
+    /// Answer 500: a filter could not be resolved and may not be skipped.
+    Fault(&'t Fault),
+    /// Answer preflights; mark the answers of other requests.
+    Cors(&'t Cors),
+    /// Ask whether the request may pass.
+    Authorize(&'t ExternalAuth),
+    /// Answer with a redirect.
+    Redirect(&'t Redirect),
+    /// Edit the header fields.
+    RequestHeaders(&'t HeaderEdits),
+    /// Replace host or path.
+    Rewrite(&'t Rewrite),
+    /// Send a copy.
+    Mirror(&'t Mirror),
+}
+
+/// What has to be done with the answer, in this order.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever carries out steps has to know them all"
+)]
+pub enum ResponseStep<'t> {
+    /// Edit the header fields.
+    ResponseHeaders(&'t HeaderEdits),
+    /// Add the fields of CORS.
+    Cors(&'t Cors),
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a request is forwarded or answered"
+)]
+pub enum Action<'t> {
+    /// It goes to one of these.
+    Forward(&'t Backends),
+    /// This is the answer.
+    Respond(Response<()>),
+}
+
+impl<'t> Match<'t> {
+    /// The match by number.
+    pub fn id(&self) -> MatchId {
+        self.id
+    }
+
+    /// The number of the rule.
+    pub fn rule_id(&self) -> RuleId {
+        self.rule_id
+    }
+
+    /// The listener.
+    pub fn listener(&self) -> &'t Listener {
+        self.listener
+    }
+
+    /// The route.
+    pub fn route(&self) -> &'t ObjectKey {
+        &self.route.key
+    }
+
+    /// The rule.
+    pub fn rule(&self) -> &'t Rule {
+        self.rule
+    }
+
+    /// Which entry of the rule's `matches` it is.
+    pub fn position(&self) -> u16 {
+        self.position
+    }
+
+    /// Why this one won.
+    pub fn precedence(&self) -> &'t Precedence {
+        self.precedence
+    }
+
+    /// The backends.
+    pub fn backends(&self) -> &'t Backends {
+        &self.rule.backends
+    }
+
+    /// The prefix that matched, without trailing slashes; empty if no prefix did.
+    pub fn prefix(&self) -> &'t [u8] {
+        match &self.rule.matches {
+            Matches::Http(matches) => match matches.get(usize::from(self.position)) {
+                Some(RequestMatch {
+                    path: PathMatch::Prefix(prefix),
+                    ..
+                }) => prefix,
+                _ => b"",
+            },
+            _ => b"",
+        }
+    }
+
+    /// What has to be done before the request goes on.
+    pub fn steps(&self) -> impl Iterator<Item = Step<'t>> + use<'t> {
+        let filters = &self.rule.filters;
+        let fault = filters.fault.iter().map(Step::Fault);
+        fault
+            .chain(filters.cors.iter().map(Step::Cors))
+            .chain(filters.external_auth.iter().map(Step::Authorize))
+            .chain(filters.redirect.iter().map(Step::Redirect))
+            .chain(filters.request_headers.iter().map(Step::RequestHeaders))
+            .chain(filters.rewrite.iter().map(Step::Rewrite))
+            .chain(filters.mirrors.iter().map(Step::Mirror))
+    }
+
+    /// What has to be done, after the rule's own steps, for the backend that was picked.
+    pub fn backend_steps(&self, picked: &Picked<'t>) -> impl Iterator<Item = Step<'t>> + use<'t> {
+        let filters = &picked.backend.filters;
+        let fault = filters.fault.iter().map(Step::Fault);
+        fault
+            .chain(filters.request_headers.iter().map(Step::RequestHeaders))
+            .chain(filters.rewrite.iter().map(Step::Rewrite))
+            .chain(filters.mirrors.iter().map(Step::Mirror))
+    }
+
+    /// What has to be done with the answer: the backend's edits, then the rule's, then CORS.
+    pub fn response_steps(
+        &self,
+        picked: Option<&Picked<'t>>,
+    ) -> impl Iterator<Item = ResponseStep<'t>> + use<'t> {
+        let backend = picked.and_then(|picked| picked.backend.filters.response_headers.as_ref());
+        let filters = &self.rule.filters;
+        let edits = backend.into_iter().chain(&filters.response_headers);
+        edits
+            .map(ResponseStep::ResponseHeaders)
+            .chain(filters.cors.iter().map(ResponseStep::Cors))
+    }
+
+    /// The answer of a redirect.
+    pub fn redirect(&self, redirect: &Redirect, target: &Target<'_>) -> Response<()> {
+        let location = redirect.location(&Origin {
+            https: self.listener.protocol == Protocol::Https,
+            host: target.host().as_str(),
+            port: self.listener.port,
+            path: target.path(),
+            query: target.query(),
+            prefix: self.prefix(),
+        });
+        let mut response = Response::new(());
+        // A target that was judged has no byte that a field may not have; a query may have some beyond ASCII.
+        match HeaderValue::from_bytes(&location) {
+            Ok(location) => {
+                *response.status_mut() = redirect.status;
+                response.headers_mut().insert(LOCATION, location);
+            }
+            Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        }
+        response
+    }
+
+    /// The path that a rewrite makes of a path, in canonical form.
+    pub fn rewritten_path(&self, rewrite: &Rewrite, path: &[u8]) -> Option<Vec<u8>> {
+        let modifier = rewrite.path.as_ref()?;
+        let mut new = Vec::with_capacity(path.len() + 32);
+        modifier.apply(path, self.prefix(), &mut new);
+        let policy = PathPolicy {
+            encoded_slash: crate::target::EncodedSlash::Keep,
+            merge_slashes: false,
+        };
+        let mut canonical = Vec::new();
+        match canonical_path(&new, &policy, &mut canonical) {
+            Ok(true) => Some(canonical),
+            // Both parts were judged before; what is refused all the same is left as it is.
+            Ok(false) | Err(_) => Some(new),
+        }
+    }
+
+    /// Carries out the rule's steps on a request, where none of them needs the network: mirrors, CORS and external
+    /// authorisation are left to the caller (see [`Match::steps`]).
+    ///
+    /// The request's URI becomes path and query in canonical form, whatever it was.
+    pub fn apply(&self, target: &Target<'_>, request: &mut http::request::Parts) -> Action<'t> {
+        let mut path: Option<Vec<u8>> = None;
+        for step in self.steps() {
+            match step {
+                Step::Fault(_) => {
+                    return Action::Respond(status(StatusCode::INTERNAL_SERVER_ERROR));
+                }
+                Step::Redirect(redirect) => {
+                    return Action::Respond(self.redirect(redirect, target));
+                }
+                Step::RequestHeaders(edits) => edits.apply(&mut request.headers),
+                Step::Rewrite(rewrite) => {
+                    if let Some(host) = &rewrite.hostname
+                        && let Ok(value) = HeaderValue::from_str(host)
+                    {
+                        request.headers.insert(HOST, value);
+                    }
+                    path = self.rewritten_path(rewrite, target.path()).or(path);
+                }
+                Step::Cors(_) | Step::Authorize(_) | Step::Mirror(_) => {}
+            }
+        }
+        match path_and_query(
+            path.as_deref().unwrap_or_else(|| target.path()),
+            target.query(),
+        ) {
+            Some(uri) => {
+                request.uri = Uri::from(uri);
+                Action::Forward(self.backends())
+            }
+            None => Action::Respond(status(StatusCode::BAD_REQUEST)),
+        }
+    }
+}
+
+/// Path and query as `http` keeps them.
+pub(crate) fn path_and_query(path: &[u8], query: Option<&[u8]>) -> Option<PathAndQuery> {
+    let mut text = Vec::with_capacity(path.len() + query.map_or(0, |query| query.len() + 1));
+    text.extend_from_slice(path);
+    if let Some(query) = query {
+        text.push(b'?');
+        text.extend_from_slice(query);
+    }
+    PathAndQuery::try_from(text).ok()
+}
+
+fn status(code: StatusCode) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = code;
+    response
+}

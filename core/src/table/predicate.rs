@@ -1,0 +1,179 @@
+//! Whether a request fits a match: path, method, headers, query, and the names of gRPC.
+
+use http::HeaderName;
+use http::header::{CONTENT_TYPE, COOKIE};
+
+use super::find::{Head, Headers, Scratch};
+use crate::rule::{GrpcMatch, HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
+use crate::target::{Query, values_equal};
+
+/// Why a request does not fit a match: the first thing that fails.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a match asks for nothing else")]
+pub enum Predicate<'m> {
+    /// The path.
+    Path(&'m PathMatch),
+    /// The method.
+    Method(&'m http::Method),
+    /// A header.
+    Header(&'m HeaderMatch),
+    /// A query parameter.
+    Query(&'m QueryMatch),
+    /// It is not a gRPC request, or its path is not `/service/method`.
+    NotGrpc,
+    /// The gRPC service.
+    Service(&'m ValueMatch),
+    /// The gRPC method.
+    GrpcMethod(&'m ValueMatch),
+}
+
+/// The first thing about an HTTPRoute match that a request fails, or `None` if it fits.
+///
+/// No allocation, once `scratch` has grown to the longest value that an expression looks at.
+pub fn first_failure<'m>(
+    one: &'m RequestMatch,
+    head: &Head<'_>,
+    scratch: &mut Scratch,
+) -> Option<Predicate<'m>> {
+    if !path(&one.path, head.target.path()) {
+        return Some(Predicate::Path(&one.path));
+    }
+    if let Some(method) = &one.method
+        && method.as_str().as_bytes() != head.method
+    {
+        return Some(Predicate::Method(method));
+    }
+    if let Some(failed) = one
+        .headers
+        .iter()
+        .find(|field| !header(field, head.headers, scratch))
+    {
+        return Some(Predicate::Header(failed));
+    }
+    let query = head.target.query().unwrap_or_default();
+    let failed = one
+        .query
+        .iter()
+        .find(|parameter| !parameter_fits(parameter, query, scratch));
+    failed.map(Predicate::Query)
+}
+
+/// The first thing about a GRPCRoute match that a request fails.
+pub(super) fn first_grpc_failure<'m>(
+    one: &'m GrpcMatch,
+    head: &Head<'_>,
+    scratch: &mut Scratch,
+) -> Option<Predicate<'m>> {
+    let Some((service, method)) = grpc_names(head.target.path()) else {
+        return Some(Predicate::NotGrpc);
+    };
+    if let Some(name) = &one.service
+        && !value(name, service)
+    {
+        return Some(Predicate::Service(name));
+    }
+    if let Some(name) = &one.method
+        && !value(name, method)
+    {
+        return Some(Predicate::GrpcMethod(name));
+    }
+    let failed = one
+        .headers
+        .iter()
+        .find(|field| !header(field, head.headers, scratch));
+    failed.map(Predicate::Header)
+}
+
+/// `/service/method`: exactly two segments.
+fn grpc_names(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let path = path.strip_prefix(b"/")?;
+    let at = path.iter().position(|&byte| byte == b'/')?;
+    let (service, method) = (&path[..at], &path[at + 1..]);
+    (!service.is_empty() && !method.is_empty() && !method.contains(&b'/'))
+        .then_some((service, method))
+}
+
+/// Whether a request is gRPC: POST with content type `application/grpc`, with `+` or `;` or nothing after it.
+pub fn is_grpc(method: &[u8], headers: &dyn Headers) -> bool {
+    if method != b"POST" {
+        return false;
+    }
+    let mut grpc = false;
+    headers.each(&CONTENT_TYPE, &mut |value| {
+        let (start, rest) = value.split_at(value.len().min(16));
+        grpc |= start.eq_ignore_ascii_case(b"application/grpc")
+            && matches!(rest.first(), None | Some(b'+' | b';' | b' '));
+    });
+    grpc
+}
+
+fn path(wanted: &PathMatch, path: &[u8]) -> bool {
+    match wanted {
+        PathMatch::Exact(exact) => **exact == *path,
+        PathMatch::Prefix(prefix) => {
+            let rest = path.strip_prefix(&**prefix);
+            rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+        }
+        PathMatch::Pattern(pattern) => pattern.matches(path),
+    }
+}
+
+fn value(wanted: &ValueMatch, value: &[u8]) -> bool {
+    match wanted {
+        ValueMatch::Exact(exact) => **exact == *value,
+        ValueMatch::Pattern(pattern) => pattern.matches(value),
+    }
+}
+
+fn parameter_fits(parameter: &QueryMatch, query: &[u8], scratch: &mut Scratch) -> bool {
+    let Some(given) = Query::new(query).first(parameter.name.as_bytes()) else {
+        return false;
+    };
+    match &parameter.value {
+        ValueMatch::Exact(exact) => values_equal(given, exact),
+        ValueMatch::Pattern(pattern) => {
+            scratch.value.clear();
+            scratch.value.extend(Query::decode(given));
+            pattern.matches(&scratch.value)
+        }
+    }
+}
+
+/// Repeated fields count as one, joined by `,` (RFC 9110 section 5.3), those of Cookie by `; ` (RFC 9113 section 8.2.3).
+fn header(field: &HeaderMatch, headers: &dyn Headers, scratch: &mut Scratch) -> bool {
+    match &field.value {
+        ValueMatch::Exact(exact) => equals_joined(&field.name, exact, headers),
+        ValueMatch::Pattern(pattern) => {
+            let mut seen = false;
+            scratch.value.clear();
+            headers.each(&field.name, &mut |value| {
+                if seen {
+                    scratch.value.extend_from_slice(separator(&field.name));
+                }
+                scratch.value.extend_from_slice(value);
+                seen = true;
+            });
+            seen && pattern.matches(&scratch.value)
+        }
+    }
+}
+
+fn separator(name: &HeaderName) -> &'static [u8] {
+    if *name == COOKIE { b"; " } else { b"," }
+}
+
+/// Whether the joined value is this one, without joining it.
+fn equals_joined(name: &HeaderName, exact: &[u8], headers: &dyn Headers) -> bool {
+    let mut rest = Some(exact);
+    let mut seen = false;
+    headers.each(name, &mut |value| {
+        let next = if seen {
+            rest.and_then(|rest| rest.strip_prefix(separator(name)))
+        } else {
+            rest
+        };
+        rest = next.and_then(|rest| rest.strip_prefix(value));
+        seen = true;
+    });
+    seen && rest.is_some_and(<[u8]>::is_empty)
+}

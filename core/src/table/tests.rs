@@ -1,0 +1,208 @@
+use super::*;
+use crate::hostname::Hostname;
+use crate::key::{Kind, NamespacedName};
+use crate::rule::{
+    Filters, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol, RequestMatch,
+    TlsMode, ValueMatch,
+};
+use crate::target::Raw;
+use http::HeaderMap;
+
+fn request_match(path: PathMatch, header: Option<(&'static str, &str)>) -> RequestMatch {
+    let headers = header.map(|(name, value)| HeaderMatch {
+        name: http::HeaderName::from_static(name),
+        value: ValueMatch::Exact(value.as_bytes().into()),
+    });
+    RequestMatch {
+        index: 0,
+        path,
+        method: None,
+        headers: headers.into_iter().collect(),
+        query: Vec::new(),
+    }
+}
+
+fn route(name: &str, hostnames: &[&str], matches: Vec<RequestMatch>) -> Arc<Route> {
+    Arc::new(Route {
+        key: ObjectKey::new(Kind::HttpRoute, "n", name),
+        created: None,
+        hostnames: hostnames
+            .iter()
+            .map(|name| Hostname::parse(name).expect("a name"))
+            .collect(),
+        rules: vec![Arc::new(Rule {
+            index: 0,
+            name: None,
+            matches: Matches::Http(matches),
+            filters: Filters::default(),
+            backends: Backends::default(),
+            timeouts: crate::rule::Timeouts::default(),
+            retry: None,
+            session: None,
+        })],
+    })
+}
+
+fn listener(
+    name: &str,
+    hostname: Option<&str>,
+    protocol: Protocol,
+    routes: Vec<Arc<Route>>,
+) -> Arc<Listener> {
+    let tls = (protocol == Protocol::Https).then(|| ListenerTls {
+        mode: TlsMode::Terminate,
+        certificates: Vec::new(),
+        client_validation: None,
+    });
+    Arc::new(Listener {
+        owner: ObjectKey::new(Kind::Gateway, "n", "gw"),
+        gateway: NamespacedName::new("n", "gw"),
+        name: name.into(),
+        port: 80,
+        protocol,
+        hostname: hostname.map(|name| Hostname::parse(name).expect("a name")),
+        tls,
+        backend_client_certificate: None,
+        filters: Vec::new(),
+        routes,
+    })
+}
+
+fn prefix(text: &str) -> PathMatch {
+    PathMatch::Prefix(text.as_bytes().into())
+}
+
+fn find(
+    table: &RouteTable,
+    host: &str,
+    path: &str,
+    sni: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<String, NoMatch> {
+    let mut buffer = Vec::new();
+    let mut hosts = std::iter::once(host.as_bytes());
+    let raw = Raw {
+        target: path.as_bytes(),
+        authority: None,
+        hosts: &mut hosts,
+        host_required: true,
+        connect: false,
+    };
+    let target = table.target(raw, &mut buffer).expect("a sound target");
+    let head = Head {
+        port: 80,
+        sni,
+        method: b"GET",
+        target,
+        headers,
+    };
+    table
+        .find(&head, &mut table.scratch())
+        .map(|found| found.route().name.clone())
+}
+
+#[test]
+fn precedence_decides_and_the_next_host_gets_its_turn() {
+    let routes = vec![
+        route(
+            "wide",
+            &["*.a.test"],
+            vec![request_match(prefix("/path/prefix"), Some(("x-b", "1")))],
+        ),
+        route(
+            "narrow",
+            &["w.a.test"],
+            vec![request_match(prefix("/path"), Some(("x-a", "1")))],
+        ),
+        route(
+            "exact",
+            &["w.a.test"],
+            vec![request_match(PathMatch::Exact(b"/path"[..].into()), None)],
+        ),
+    ];
+    let table = RouteTable::build(&TableInput {
+        listeners: vec![listener("http", None, Protocol::Http, routes)],
+        settings: TableSettings::default(),
+    });
+    let mut both = HeaderMap::new();
+    both.insert("x-a", "1".parse().expect("a value"));
+    both.insert("x-b", "1".parse().expect("a value"));
+    let mut b = HeaderMap::new();
+    b.insert("x-b", "1".parse().expect("a value"));
+    let none = HeaderMap::new();
+    assert_eq!(
+        find(&table, "w.a.test", "/path/prefix/x", None, &both).as_deref(),
+        Ok("narrow")
+    );
+    assert_eq!(
+        find(&table, "w.a.test", "/path/prefix/x", None, &b).as_deref(),
+        Ok("wide")
+    );
+    assert_eq!(
+        find(&table, "w.a.test", "/path", None, &both).as_deref(),
+        Ok("exact")
+    );
+    assert_eq!(
+        find(&table, "w.a.test", "/path/prefix", None, &none),
+        Err(NoMatch::NotFound)
+    );
+    assert_eq!(
+        find(&table, "a.test", "/path", None, &both),
+        Err(NoMatch::NotFound)
+    );
+}
+
+/// The table of digest 2.2.
+#[test]
+fn requests_by_the_wrong_connection_are_misdirected() {
+    let all = || vec![route("r", &[], vec![request_match(prefix(""), None)])];
+    let names = [
+        None,
+        Some("second-example.org"),
+        Some("*.wildcard.org"),
+        Some("fourth-example.wildcard.org"),
+    ];
+    let mut listeners: Vec<Arc<Listener>> = Vec::new();
+    for (number, name) in names.into_iter().enumerate() {
+        let routes = match name {
+            None => vec![route(
+                "r",
+                &["example.org"],
+                vec![request_match(prefix(""), None)],
+            )],
+            Some(_) => all(),
+        };
+        listeners.push(listener(
+            &format!("l{number}"),
+            name,
+            Protocol::Https,
+            routes,
+        ));
+    }
+    let table = RouteTable::build(&TableInput {
+        listeners,
+        settings: TableSettings::default(),
+    });
+    let headers = HeaderMap::new();
+    for (sni, host, expected) in [
+        ("example.org", "example.org", 200),
+        ("example.org", "second-example.org", 421),
+        ("example.org", "unknown.org", 404),
+        ("second-example.org", "example.org", 421),
+        ("second-example.org", "unknown.org", 421),
+        ("unknown.org", "example.org", 200),
+        ("third.wildcard.org", "fith.wildcard.org", 200),
+        ("third.wildcard.org", "fourth-example.wildcard.org", 421),
+        ("third.wildcard.org", "second-example.org", 421),
+        ("fourth-example.wildcard.org", "fith.wildcard.org", 421),
+        ("unknown.org", "unknown2.org", 404),
+    ] {
+        let status = match find(&table, host, "/", Some(sni), &headers) {
+            Ok(_) => 200,
+            Err(NoMatch::NotFound) => 404,
+            Err(NoMatch::Misdirected) => 421,
+            Err(NoMatch::NotImplemented) => 501,
+        };
+        assert_eq!(status, expected, "{sni} {host}");
+    }
+}
