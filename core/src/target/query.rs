@@ -1,0 +1,59 @@
+//! Query parameters, as the WHATWG URL standard reads `application/x-www-form-urlencoded`, on bytes.
+
+/// The parameters of a query, decoded while they are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'q>(&'q [u8]);
+
+impl<'q> Query<'q> {
+    /// A query without its `?`.
+    pub fn new(query: &'q [u8]) -> Query<'q> {
+        Query(query)
+    }
+
+    /// The first value of a name, still encoded. Both are compared decoded: `+` is a space, bad escapes stay literal.
+    pub fn first(self, name: &[u8]) -> Option<&'q [u8]> {
+        self.pairs()
+            .find(|(key, _)| values_equal(key, name))
+            .map(|(_, value)| value)
+    }
+
+    /// Names and values, still encoded, in order.
+    pub fn pairs(self) -> impl Iterator<Item = (&'q [u8], &'q [u8])> {
+        let pairs = self
+            .0
+            .split(|&byte| byte == b'&')
+            .filter(|pair| !pair.is_empty());
+        pairs.map(|pair| match pair.iter().position(|&byte| byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &b""[..]),
+        })
+    }
+
+    /// The bytes that an encoded value stands for.
+    pub fn decode(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
+        let mut rest = value;
+        std::iter::from_fn(move || {
+            let (&byte, after) = rest.split_first()?;
+            rest = after;
+            match byte {
+                b'+' => Some(b' '),
+                b'%' => {
+                    let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+                    match (digit(0), digit(1)) {
+                        (Some(high), Some(low)) => {
+                            rest = after.get(2..).unwrap_or_default();
+                            u8::try_from(high << 4 | low).ok()
+                        }
+                        _ => Some(b'%'),
+                    }
+                }
+                byte => Some(byte),
+            }
+        })
+    }
+}
+
+/// Whether an encoded value stands for these bytes.
+pub fn values_equal(encoded: &[u8], decoded: &[u8]) -> bool {
+    encoded.len() >= decoded.len() && Query::decode(encoded).eq(decoded.iter().copied())
+}

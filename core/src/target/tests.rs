@@ -1,0 +1,220 @@
+use super::*;
+use proptest::prelude::*;
+
+/// `METHOD target version` and Host fields → host and path, or the refusal.
+fn parse(target: &str, hosts: &[&str], required: bool) -> Result<(String, String), Refused> {
+    let mut buffer = Vec::new();
+    let mut hosts = hosts.iter().map(|host| host.as_bytes());
+    let raw = Raw {
+        target: target.as_bytes(),
+        authority: None,
+        hosts: &mut hosts,
+        host_required: required,
+        connect: false,
+    };
+    let target = Target::parse(raw, &PathPolicy::default(), &mut buffer)?;
+    let path = String::from_utf8_lossy(target.path()).into_owned();
+    Ok((target.host().name().unwrap_or("-").to_owned(), path))
+}
+
+fn path(target: &str) -> Result<String, Refused> {
+    parse(target, &["a.test"], true).map(|(_, path)| path)
+}
+
+#[test]
+fn paths_take_their_canonical_form() {
+    for (target, expected) in [
+        ("/", "/"),
+        ("/admin", "/admin"),
+        ("/Admin", "/Admin"),
+        ("/./admin/x", "/admin/x"),
+        ("/public/%2e%2e/admin/x", "/admin/x"),
+        ("/public/.%2E/admin", "/admin"),
+        ("/../../../etc/passwd", "/etc/passwd"),
+        ("//admin/x", "/admin/x"),
+        ("/.//admin/x", "/admin/x"),
+        ("/public//../admin/x", "/public/admin/x"),
+        ("/%61%64min", "/admin"),
+        ("/%41", "/A"),
+        ("/x%252fadmin", "/x%252fadmin"),
+        ("/admin%20", "/admin%20"),
+        ("/a%c3%a9", "/a%C3%A9"),
+        ("/aé", "/a%C3%A9"),
+        ("/public/.../admin", "/public/.../admin"),
+        ("/public/x/..", "/public/"),
+        ("/public/.", "/public/"),
+        ("/admin/%2e%2e", "/"),
+        ("/..", "/"),
+        ("/.", "/"),
+        ("/a/../..", "/"),
+        ("/admin/%23x", "/admin/%23x"),
+        ("/a|b", "/a%7Cb"),
+        ("/a/b/../../c", "/c"),
+        ("/.a", "/.a"),
+        ("/..a", "/..a"),
+        ("/a;b/c", "/a;b/c"),
+        ("/%7Ea", "/~a"),
+        ("http://a.test/public/../admin/x", "/admin/x"),
+        ("http://a.test?x=1", "/"),
+        ("HTTP://A.TEST", "/"),
+        ("*", "*"),
+    ] {
+        assert_eq!(path(target).as_deref(), Ok(expected), "{target}");
+    }
+}
+
+#[test]
+fn ambiguous_paths_are_refused() {
+    for (target, expected) in [
+        ("/admin%2Fx", Refused::EncodedSlash),
+        ("/%2fadmin", Refused::EncodedSlash),
+        ("/a%00.jpg", Refused::EncodedControl),
+        ("/a%0d%0aX:1", Refused::EncodedControl),
+        ("/a/..;/b", Refused::DotSegmentParameters),
+        ("/a/..;x=y/b", Refused::DotSegmentParameters),
+        ("/a/%2e%2e;/b", Refused::DotSegmentParameters),
+        ("/\\admin", Refused::BadCharacter),
+        ("/a/..%5cb", Refused::EncodedControl),
+        ("/%u002e", Refused::BadEscape),
+        ("/a%", Refused::BadEscape),
+        ("/a%2", Refused::BadEscape),
+        ("/a#b", Refused::BadCharacter),
+        ("/a b", Refused::BadCharacter),
+        ("a", Refused::BadTarget),
+        ("", Refused::BadTarget),
+        ("ftp://a.test/x", Refused::BadTarget),
+        ("http:/a.test/x", Refused::BadTarget),
+        ("http://u@a.test/", Refused::BadHost),
+        ("**", Refused::BadTarget),
+    ] {
+        assert_eq!(path(target), Err(expected), "{target}");
+    }
+}
+
+#[test]
+fn hosts_are_names_in_lower_case() {
+    let host = |text: &str| parse("/", &[text], true).map(|(host, _)| host);
+    for (text, expected) in [
+        ("gate.test", "gate.test"),
+        ("GATE.test:8443", "gate.test"),
+        ("gate.test:", "gate.test"),
+        ("gate.test.", "gate.test"),
+        ("127.0.0.1:80", "-"),
+        ("[::1]:80", "-"),
+        ("a_b.test", "a_b.test"),
+    ] {
+        assert_eq!(host(text).as_deref(), Ok(expected), "{text}");
+    }
+    let long = format!("{}.test", "a".repeat(260));
+    for text in [
+        "",
+        "a.test, b.test",
+        "u@a.test",
+        "a.test:99999",
+        "a.test:80:80",
+        "a.test: 80",
+        "a.test..",
+        ".a.test",
+        "[::1",
+        "[a.test]",
+        "[::1]a.test",
+        "a.test/x",
+        "a.test?x",
+        "a.test\\x",
+        "a .test",
+        "a.test\0",
+        "gäte.test",
+        "*.a.test",
+        &long,
+    ] {
+        assert_eq!(host(text), Err(Refused::BadHost), "{text}");
+    }
+    assert_eq!(parse("/", &[], true), Err(Refused::NoHost));
+    assert_eq!(parse("/", &["a", "a"], true), Err(Refused::SeveralHosts));
+    assert_eq!(parse("/", &[], false), Ok(("-".to_owned(), "/".to_owned())));
+    assert_eq!(
+        parse("http://a.test/", &["b.test"], true)
+            .map(|(host, _)| host)
+            .as_deref(),
+        Ok("a.test")
+    );
+    assert_eq!(
+        parse("http://a.test/", &["b .test"], true),
+        Err(Refused::BadHost)
+    );
+}
+
+#[test]
+fn encoded_slashes_follow_the_policy() {
+    let canonical = |path: &str, encoded_slash, merge_slashes| {
+        let mut out = Vec::new();
+        let changed = canonical_path(
+            path.as_bytes(),
+            &PathPolicy {
+                encoded_slash,
+                merge_slashes,
+            },
+            &mut out,
+        );
+        changed.map(|changed| {
+            if changed {
+                String::from_utf8_lossy(&out).into_owned()
+            } else {
+                path.to_owned()
+            }
+        })
+    };
+    assert_eq!(
+        canonical("/a%2fb", EncodedSlash::Keep, true).as_deref(),
+        Ok("/a%2Fb")
+    );
+    assert_eq!(
+        canonical("/a%2f..%2fb", EncodedSlash::Decode, true).as_deref(),
+        Ok("/b")
+    );
+    assert_eq!(
+        canonical("/a//b", EncodedSlash::Reject, false).as_deref(),
+        Ok("/a//b")
+    );
+}
+
+#[test]
+fn the_first_value_of_a_parameter_counts() {
+    let query = Query::new(b"a=1&a=2&%62=x+y&c&=e&d=%zz;f=1");
+    let first = |name: &str| {
+        query
+            .first(name.as_bytes())
+            .map(|v| Query::decode(v).collect::<Vec<u8>>())
+    };
+    assert_eq!(first("a").as_deref(), Some(&b"1"[..]));
+    assert_eq!(first("b").as_deref(), Some(&b"x y"[..]));
+    assert_eq!(first("c").as_deref(), Some(&b""[..]));
+    assert_eq!(first("d").as_deref(), Some(&b"%zz;f=1"[..]));
+    assert_eq!(first("f"), None);
+}
+
+proptest! {
+    // Property 14 of docs/architecture.md: a canonical path is its own canonical form.
+    #[test]
+    fn canonical_paths_stay(path in "/([a./%;|]|%2e|%2E|%61|%25|é){0,12}", decode in 0..3_usize, merge_slashes: bool) {
+        let encoded_slash = [EncodedSlash::Reject, EncodedSlash::Keep, EncodedSlash::Decode][decode];
+        let policy = PathPolicy { encoded_slash, merge_slashes };
+        let mut once = Vec::new();
+        if let Ok(changed) = canonical_path(path.as_bytes(), &policy, &mut once) {
+            let once = if changed { once } else { path.into_bytes() };
+            let mut twice = Vec::new();
+            prop_assert_eq!(canonical_path(&once, &policy, &mut twice), Ok(false));
+            prop_assert!(!once.split(|&b| b == b'/').any(|segment| segment == b"." || segment == b".."));
+        }
+    }
+
+    #[test]
+    fn arbitrary_targets_never_panic(target: Vec<u8>, host: Vec<u8>) {
+        let mut buffer = Vec::new();
+        let mut hosts = std::iter::once(&host[..]);
+        let raw = Raw { target: &target, authority: None, hosts: &mut hosts, host_required: true, connect: false };
+        if let Ok(target) = Target::parse(raw, &PathPolicy::default(), &mut buffer) {
+            prop_assert!(target.path() == b"*" || target.path().starts_with(b"/"));
+        }
+    }
+}
