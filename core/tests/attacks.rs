@@ -97,3 +97,68 @@ fn refused_manifests_are_refused_where_they_are_wrong() {
     assert!(classes.len() >= 10, "only {} classes", classes.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What only resolution can know is a condition of the object at fault, and of nothing else.
+#[test]
+fn conditions_say_what_does_not_resolve() {
+    let text = fs::read_to_string(folder().join("expected.json")).expect("readable");
+    let expected: BTreeMap<String, Value> = serde_json::from_str(&text).expect("JSON");
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for (name, expected) in &expected {
+        let outcome = expected["outcome"].as_str().expect("an outcome");
+        let Some(condition) = expected
+            .get("condition")
+            .filter(|_| outcome.starts_with("condition"))
+        else {
+            continue;
+        };
+        checked += 1;
+        let collected = load(name);
+        let resolution = gatepost::controller::Controller::default().resolve(&collected.resources);
+        let statuses = resolution.statuses(&gatepost::status::Facts::ideal());
+        let object = condition["object"].as_str().expect("an object");
+        let mut parts = object.split('/');
+        let (kind, namespace, object_name, listeners) =
+            (parts.next(), parts.next(), parts.next(), parts.next());
+        let key = statuses.keys().find(|key| {
+            Some(key.kind.as_str()) == kind
+                && Some(&*key.namespace) == namespace
+                && Some(&*key.name) == object_name
+        });
+        let now = gatepost::timestamp::Timestamp::from_unix_seconds(0);
+        let status = key
+            .and_then(|key| statuses.status(key, &collected.resources, now))
+            .unwrap_or_default();
+        let lists: Vec<Value> = match listeners {
+            Some(names) => names
+                .split(',')
+                .map(|name| {
+                    let listeners = status["listeners"].as_array().cloned().unwrap_or_default();
+                    let found = listeners
+                        .into_iter()
+                        .find(|listener| listener["name"] == name);
+                    found
+                        .map(|listener| listener["conditions"].clone())
+                        .unwrap_or_default()
+                })
+                .collect(),
+            None => vec![status["parents"][0]["conditions"].clone()],
+        };
+        let holds = |list: &Value| {
+            list.as_array().is_some_and(|list| {
+                list.iter().any(|found| {
+                    ["type", "status", "reason"]
+                        .iter()
+                        .all(|key| found[*key] == condition[*key])
+                })
+            })
+        };
+        if !lists.iter().all(holds) {
+            wrong.push(format!("{name}: expected {condition}, found {status}"));
+        }
+    }
+    println!("{checked} conditions");
+    assert!(checked > 20, "only {checked} conditions");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -1,0 +1,468 @@
+//! Filters: what users write → what runs.
+
+use std::collections::BTreeSet;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use super::Settings;
+use super::backend;
+use super::finding::{Finding, Reason};
+use crate::api::filter::{
+    FilterType, HttpCorsFilter, HttpHeader, HttpHeaderFilter, HttpPathModifier,
+    HttpRequestMirrorFilter, HttpRequestRedirectFilter, HttpRouteFilter, HttpUrlRewriteFilter,
+    PathModifierType,
+};
+use crate::key::ObjectKey;
+use crate::resources::Resources;
+use crate::rule::{
+    Backend, BackendFilters, Cors, CorsOrigin, Fault, Filters, HeaderEdit, HeaderEdits, Mirror,
+    PathModifier, Redirect, Rewrite, ServicePort,
+};
+use crate::target::{PathPolicy, canonical_path};
+
+/// Filters of a rule or a backend, resolved.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// What runs.
+    pub filters: Filters,
+    /// References that do not resolve; the filters run without them, or not at all.
+    pub unresolved: Option<Finding>,
+}
+
+impl From<Filters> for BackendFilters {
+    /// Of a backend, CORS, redirects and authorisation are not served: [`resolve`] refuses them.
+    fn from(filters: Filters) -> BackendFilters {
+        BackendFilters {
+            fault: filters.fault,
+            request_headers: filters.request_headers,
+            rewrite: filters.rewrite,
+            mirrors: filters.mirrors,
+            response_headers: filters.response_headers,
+        }
+    }
+}
+
+/// Resolves a list of filters.
+///
+/// # Errors
+///
+/// If one cannot be carried out: the rule is invalid.
+pub fn resolve(
+    (resources, settings): (&Resources, &Settings),
+    route: &ObjectKey,
+    filters: &[HttpRouteFilter],
+    field: &str,
+    of_backend: bool,
+    ports: &mut BTreeSet<ServicePort>,
+) -> Result<Resolved, Finding> {
+    let mut resolved = Resolved::default();
+    for (index, filter) in filters.iter().enumerate() {
+        let at = format!("{field}.filters[{index}]");
+        let missing = || {
+            unsupported(format!(
+                "{at}: the settings of {} are missing",
+                filter.filter_type
+            ))
+        };
+        let into = &mut resolved.filters;
+        match filter.filter_type {
+            ref other if settings.unsupported_filters.contains(other) => {
+                return Err(unsupported(format!("{at}: type `{other}` is not served")));
+            }
+            FilterType::RequestHeaderModifier => {
+                let edits = filter
+                    .request_header_modifier
+                    .as_ref()
+                    .ok_or_else(missing)?;
+                once(
+                    &at,
+                    into.request_headers
+                        .replace(header_edits(
+                            edits,
+                            &format!("{at}.requestHeaderModifier"),
+                            true,
+                        )?)
+                        .is_some(),
+                )?;
+            }
+            FilterType::ResponseHeaderModifier => {
+                let edits = filter
+                    .response_header_modifier
+                    .as_ref()
+                    .ok_or_else(missing)?;
+                once(
+                    &at,
+                    into.response_headers
+                        .replace(header_edits(
+                            edits,
+                            &format!("{at}.responseHeaderModifier"),
+                            false,
+                        )?)
+                        .is_some(),
+                )?;
+            }
+            FilterType::UrlRewrite => {
+                let rewrite = filter.url_rewrite.as_ref().ok_or_else(missing)?;
+                once(
+                    &at,
+                    into.rewrite
+                        .replace(self::rewrite(rewrite, &format!("{at}.urlRewrite"))?)
+                        .is_some(),
+                )?;
+            }
+            FilterType::RequestMirror => {
+                let spec = filter.request_mirror.as_ref().ok_or_else(missing)?;
+                match mirror(resources, route, spec, ports) {
+                    Ok(mirror) => into.mirrors.push(mirror),
+                    Err(finding) => {
+                        resolved
+                            .unresolved
+                            .get_or_insert_with(|| at_field(&at, finding));
+                    }
+                }
+            }
+            FilterType::RequestRedirect if !of_backend => {
+                let spec = filter.request_redirect.as_ref().ok_or_else(missing)?;
+                once(
+                    &at,
+                    into.redirect
+                        .replace(redirect(spec, &format!("{at}.requestRedirect"))?)
+                        .is_some(),
+                )?;
+            }
+            FilterType::Cors if !of_backend => {
+                let spec = filter.cors.as_ref().ok_or_else(missing)?;
+                once(
+                    &at,
+                    into.cors
+                        .replace(cors(spec, &format!("{at}.cors"))?)
+                        .is_some(),
+                )?;
+            }
+            FilterType::ExtensionRef => {
+                let reference = filter.extension_ref.as_ref().ok_or_else(missing)?;
+                let message = format!(
+                    "{at}.extensionRef names {} `{}` of group `{}`: no kind of extension is known",
+                    reference.kind, reference.name, reference.group
+                );
+                // A filter that cannot be resolved is never skipped: requests get an error.
+                into.fault.get_or_insert_with(|| Fault {
+                    reason: message.as_str().into(),
+                });
+                resolved
+                    .unresolved
+                    .get_or_insert_with(|| Finding::new(Reason::InvalidKind, message));
+            }
+            ref other => {
+                return Err(unsupported(format!(
+                    "{at}: type `{other}` is not supported here"
+                )));
+            }
+        }
+    }
+    if resolved.filters.redirect.is_some() && resolved.filters.rewrite.is_some() {
+        let message = format!("{field}.filters: RequestRedirect and URLRewrite exclude each other");
+        return Err(Finding::new(Reason::IncompatibleFilters, message));
+    }
+    Ok(resolved)
+}
+
+fn unsupported(message: String) -> Finding {
+    Finding::new(Reason::UnsupportedValue, message)
+}
+
+fn at_field(at: &str, finding: Finding) -> Finding {
+    Finding::new(finding.reason, format!("{at}: {}", finding.message))
+}
+
+fn once(at: &str, repeated: bool) -> Result<(), Finding> {
+    if repeated {
+        return Err(Finding::new(
+            Reason::IncompatibleFilters,
+            format!("{at}: this type of filter stands in the list already"),
+        ));
+    }
+    Ok(())
+}
+
+/// Fields that belong to the connection or the framing: they are the proxy's own.
+const FRAMING: [&str; 10] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "proxy-authenticate",
+    "proxy-authorization",
+];
+
+fn header_edits(spec: &HttpHeaderFilter, at: &str, request: bool) -> Result<HeaderEdits, Finding> {
+    let name = |text: &str, at: String| {
+        let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
+            unsupported(format!(
+                "{at}: `{}` is not a header name",
+                crate::problem::excerpt(text)
+            ))
+        })?;
+        let own = FRAMING.contains(&name.as_str()) || request && name == http::header::HOST;
+        if own {
+            return Err(unsupported(format!(
+                "{at}: `{name}` belongs to the connection and cannot be changed by a filter"
+            )));
+        }
+        Ok(name)
+    };
+    let edits =
+        |list: &Option<Vec<HttpHeader>>, member: &str| -> Result<Vec<HeaderEdit>, Finding> {
+            let edit = |(index, header): (usize, &HttpHeader)| {
+                let at = format!("{at}.{member}[{index}]");
+                let name = name(&header.name, format!("{at}.name"))?;
+                Ok(HeaderEdit {
+                    name,
+                    value: header_value(&header.value, &format!("{at}.value"))?,
+                })
+            };
+            list.iter().flatten().enumerate().map(edit).collect()
+        };
+    let remove = spec.remove.iter().flatten().enumerate();
+    Ok(HeaderEdits {
+        set: edits(&spec.set, "set")?,
+        add: edits(&spec.add, "add")?,
+        remove: remove
+            .map(|(index, text)| name(text, format!("{at}.remove[{index}]")))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+/// RFC 9110 section 5.5: visible ASCII, spaces and tabs. A line break would end the field.
+fn header_value(text: &str, at: &str) -> Result<HeaderValue, Finding> {
+    let sound = text
+        .bytes()
+        .all(|b| b == b'\t' || (b' '..=b'~').contains(&b));
+    let value = HeaderValue::from_str(text).ok().filter(|_| sound);
+    value.ok_or_else(|| {
+        let shown = crate::problem::excerpt(text);
+        unsupported(format!("{at}: `{shown}` is not a header value, expected visible ASCII characters, spaces and tabs"))
+    })
+}
+
+fn mirror(
+    resources: &Resources,
+    route: &ObjectKey,
+    spec: &HttpRequestMirrorFilter,
+    ports: &mut BTreeSet<ServicePort>,
+) -> Result<Mirror, Finding> {
+    let destination = backend::destination(resources, route, &spec.backend_ref, ports)?;
+    let positive = |number: i32| u32::try_from(number).unwrap_or(0);
+    let (numerator, denominator) = match (&spec.fraction, spec.percent) {
+        (Some(fraction), _) => (
+            positive(fraction.numerator),
+            positive(fraction.denominator()).max(1),
+        ),
+        (None, Some(percent)) => (positive(percent), 100),
+        (None, None) => (1, 1),
+    };
+    let backend = Backend {
+        index: 0,
+        weight: 1,
+        destination: Ok(destination),
+        filters: BackendFilters::default(),
+    };
+    Ok(Mirror {
+        backend,
+        numerator: numerator.min(denominator),
+        denominator,
+    })
+}
+
+fn redirect(spec: &HttpRequestRedirectFilter, at: &str) -> Result<Redirect, Finding> {
+    let status = match spec.status_code {
+        None => StatusCode::FOUND,
+        Some(code) => u16::try_from(code)
+            .ok()
+            .filter(|code| [301, 302, 303, 307, 308].contains(code))
+            .and_then(|code| StatusCode::from_u16(code).ok())
+            .ok_or_else(|| {
+                unsupported(format!(
+                    "{at}.statusCode: `{code}` is not one of 301, 302, 303, 307, 308"
+                ))
+            })?,
+    };
+    let scheme = match spec.scheme.as_deref() {
+        None => None,
+        Some(scheme @ ("http" | "https")) => Some(scheme.into()),
+        Some(other) => {
+            return Err(unsupported(format!(
+                "{at}.scheme: `{}` is neither http nor https",
+                crate::problem::excerpt(other)
+            )));
+        }
+    };
+    let port = spec.port.map(u16::try_from).transpose();
+    let port = port.map_err(|_| unsupported(format!("{at}.port: expected a port up to 65535")))?;
+    Ok(Redirect {
+        scheme,
+        hostname: hostname(spec.hostname.as_deref(), at)?,
+        path: path_modifier(spec.path.as_ref(), at)?,
+        port,
+        status,
+    })
+}
+
+fn rewrite(spec: &HttpUrlRewriteFilter, at: &str) -> Result<Rewrite, Finding> {
+    Ok(Rewrite {
+        hostname: hostname(spec.hostname.as_deref(), at)?,
+        path: path_modifier(spec.path.as_ref(), at)?,
+    })
+}
+
+fn hostname(text: Option<&str>, at: &str) -> Result<Option<Box<str>>, Finding> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match crate::hostname::Hostname::parse(text) {
+        Ok(name) if !name.is_wildcard() => Ok(Some(text.into())),
+        Ok(_) => Err(unsupported(format!(
+            "{at}.hostname: `{text}` is a wildcard, expected one name"
+        ))),
+        Err(error) => Err(unsupported(format!("{at}.hostname: {error}"))),
+    }
+}
+
+fn path_modifier(
+    spec: Option<&HttpPathModifier>,
+    at: &str,
+) -> Result<Option<PathModifier>, Finding> {
+    let Some(spec) = spec else {
+        return Ok(None);
+    };
+    match spec.modifier_type {
+        PathModifierType::ReplaceFullPath => {
+            let value = replacement(
+                spec.replace_full_path.as_deref(),
+                &format!("{at}.path.replaceFullPath"),
+            )?;
+            Ok(Some(PathModifier::Full(value.into())))
+        }
+        PathModifierType::ReplacePrefixMatch => {
+            let mut value = replacement(
+                spec.replace_prefix_match.as_deref(),
+                &format!("{at}.path.replacePrefixMatch"),
+            )?;
+            while value.last() == Some(&b'/') {
+                value.pop();
+            }
+            Ok(Some(PathModifier::Prefix(value.into())))
+        }
+        ref other => Err(unsupported(format!(
+            "{at}.path.type: `{other}` is not supported"
+        ))),
+    }
+}
+
+/// A path that goes on the wire: canonical, with a leading slash, and without dot segments.
+fn replacement(value: Option<&str>, at: &str) -> Result<Vec<u8>, Finding> {
+    let value = value.ok_or_else(|| unsupported(format!("{at}: is missing")))?;
+    let shown = crate::problem::excerpt(value);
+    let dots = value
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."));
+    if dots || value.contains('?') {
+        return Err(unsupported(format!(
+            "{at}: `{shown}` has a dot segment or a query, expected a plain path"
+        )));
+    }
+    let path = if value.starts_with('/') {
+        value.to_owned()
+    } else {
+        format!("/{value}")
+    };
+    let mut canonical = Vec::new();
+    match canonical_path(path.as_bytes(), &PathPolicy::default(), &mut canonical) {
+        Ok(true) => Ok(canonical),
+        Ok(false) => Ok(path.into_bytes()),
+        Err(refused) => Err(unsupported(format!(
+            "{at}: `{shown}` is not a path: {refused}"
+        ))),
+    }
+}
+
+fn cors(spec: &HttpCorsFilter, at: &str) -> Result<Cors, Finding> {
+    let names =
+        |list: &Option<Vec<String>>, member: &str| -> Result<Option<Vec<HeaderName>>, Finding> {
+            let list = list.as_deref().unwrap_or_default();
+            if list.iter().any(|name| name == "*") {
+                return Ok(None);
+            }
+            let parse = |name: &String| {
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                    unsupported(format!(
+                        "{at}.{member}: `{}` is not a header name",
+                        crate::problem::excerpt(name)
+                    ))
+                })
+            };
+            list.iter()
+                .map(parse)
+                .collect::<Result<Vec<_>, _>>()
+                .map(Some)
+        };
+    let methods = spec.allow_methods.as_deref().unwrap_or_default();
+    let methods = if methods.iter().any(|method| method == "*") {
+        None
+    } else {
+        let parse = |method: &String| {
+            Method::from_bytes(method.as_bytes()).map_err(|_| {
+                unsupported(format!(
+                    "{at}.allowMethods: `{}` is not a method",
+                    crate::problem::excerpt(method)
+                ))
+            })
+        };
+        Some(methods.iter().map(parse).collect::<Result<_, _>>()?)
+    };
+    let origins = spec.allow_origins.iter().flatten().map(|origin| {
+        self::origin(origin).ok_or_else(|| {
+            unsupported(format!(
+                "{at}.allowOrigins: `{}` is not an origin",
+                crate::problem::excerpt(origin)
+            ))
+        })
+    });
+    Ok(Cors {
+        origins: origins.collect::<Result<_, _>>()?,
+        credentials: spec.allow_credentials.unwrap_or(false),
+        methods,
+        headers: names(&spec.allow_headers, "allowHeaders")?,
+        expose_headers: names(&spec.expose_headers, "exposeHeaders")?,
+        max_age: spec
+            .max_age
+            .and_then(|age| u32::try_from(age).ok())
+            .unwrap_or(5),
+    })
+}
+
+fn origin(text: &str) -> Option<CorsOrigin> {
+    if text == "*" {
+        return Some(CorsOrigin::Any);
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    let default = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let (host, port) = match rest.split_once(':') {
+        Some((host, port)) => (host, Some(port.parse().ok()?)),
+        None => (rest, None),
+    };
+    Some(CorsOrigin::Url {
+        scheme: scheme.into(),
+        host: host.to_ascii_lowercase().into(),
+        port: port.unwrap_or(default),
+        port_given: port.is_some(),
+    })
+}

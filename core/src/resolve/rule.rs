@@ -1,0 +1,476 @@
+//! Rules of routes: what users write → what runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+
+use super::Settings;
+use super::backend;
+use super::filter;
+use super::finding::{Finding, Reason};
+use super::view::{RouteView, RulesView};
+use crate::api::grpc_route::{GrpcMethodMatch, GrpcRouteMatch, GrpcRouteRule};
+use crate::api::http_route::{
+    CookieLifetimeType, HttpBackendRef, HttpHeaderMatch, HttpQueryParamMatch, HttpRouteMatch,
+    HttpRouteRetry, HttpRouteRule, HttpRouteTimeouts, PathMatchType,
+    SessionPersistence as SessionSpec, SessionPersistenceType, ValueMatchType,
+};
+use crate::api::layer4_route::Layer4Rule;
+use crate::api::reference::BackendRef;
+use crate::key::ObjectKey;
+use crate::pattern::Pattern;
+use crate::resources::Resources;
+use crate::rule::{
+    Backend, BackendFilters, Backends, Filters, GrpcMatch, HeaderMatch, Matches, PathMatch,
+    QueryMatch, RequestMatch, Retry, Rule, ServicePort, SessionPersistence, SessionToken, Timeouts,
+    ValueMatch,
+};
+use crate::target::{PathPolicy, canonical_path};
+
+/// The rules of a route, compiled.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// Those that can be run.
+    pub rules: Vec<Arc<Rule>>,
+    /// Why none can.
+    pub rejected: Option<Finding>,
+    /// Why some cannot.
+    pub dropped: Option<Finding>,
+    /// Which reference does not resolve.
+    pub unresolved: Option<Finding>,
+    /// The Service ports that are referred to.
+    pub ports: BTreeSet<ServicePort>,
+}
+
+pub(super) fn compile(
+    resources: &Resources,
+    settings: &Settings,
+    view: &RouteView<'_>,
+) -> Compiled {
+    let mut compiler = Compiler {
+        resources,
+        settings,
+        route: view.key,
+        unresolved: None,
+        ports: BTreeSet::new(),
+    };
+    let default = [HttpRouteRule::default()];
+    let results: Vec<Result<Rule, Finding>> = match view.rules {
+        // HTTPRouteSpec.rules: without rules there is one that takes everything.
+        RulesView::Http(rules) => numbered(rules.unwrap_or(&default))
+            .map(|(i, rule)| compiler.http(i, rule))
+            .collect(),
+        RulesView::Grpc(rules) => numbered(rules)
+            .map(|(i, rule)| compiler.grpc(i, rule))
+            .collect(),
+        RulesView::Layer4(rules) => numbered(rules)
+            .map(|(i, rule)| compiler.layer4(i, rule))
+            .collect(),
+    };
+    let mut compiled = Compiled {
+        unresolved: compiler.unresolved,
+        ports: compiler.ports,
+        ..Compiled::default()
+    };
+    let mut failed: Vec<(usize, Finding)> = Vec::new();
+    for (index, result) in results.into_iter().enumerate() {
+        match result {
+            Ok(rule) => compiled.rules.push(Arc::new(rule)),
+            Err(finding) => failed.push((index, finding)),
+        }
+    }
+    let Some((_, first)) = failed.first() else {
+        return compiled;
+    };
+    if compiled.rules.is_empty() {
+        compiled.rejected = Some(first.clone());
+    } else {
+        let rules: Vec<String> = failed
+            .iter()
+            .map(|(index, _)| format!("rules[{index}]"))
+            .collect();
+        let message = format!("Dropped Rule {}: {}", rules.join(", "), first.message);
+        compiled.dropped = Some(Finding::new(Reason::UnsupportedValue, message));
+    }
+    compiled
+}
+
+fn numbered<T>(rules: &[T]) -> impl Iterator<Item = (u16, &T)> {
+    (0_u16..).zip(rules)
+}
+
+struct Compiler<'r> {
+    resources: &'r Resources,
+    settings: &'r Settings,
+    route: &'r ObjectKey,
+    unresolved: Option<Finding>,
+    ports: BTreeSet<ServicePort>,
+}
+
+impl Compiler<'_> {
+    fn http(&mut self, index: u16, rule: &HttpRouteRule) -> Result<Rule, Finding> {
+        let at = format!("spec.rules[{index}]");
+        let default = [HttpRouteMatch::default()];
+        // HTTPRouteRule.matches: without matches there is one of the prefix `/`.
+        let matches = rule
+            .matches
+            .as_deref()
+            .filter(|matches| !matches.is_empty())
+            .unwrap_or(&default);
+        let matches = numbered(matches)
+            .map(|(number, one)| self.http_match(number, one, &format!("{at}.matches[{number}]")));
+        let matches = matches.collect::<Result<Vec<_>, _>>()?;
+        let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), &at, false)?;
+        Ok(Rule {
+            index,
+            name: rule.name.as_deref().map(Arc::from),
+            matches: Matches::Http(matches),
+            backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), &at)?,
+            filters,
+            timeouts: timeouts(rule.timeouts.as_ref(), &at)?,
+            retry: rule
+                .retry
+                .as_ref()
+                .map(|spec| retry(spec, &at))
+                .transpose()?,
+            session: rule
+                .session_persistence
+                .as_ref()
+                .map(|spec| session(spec, &at))
+                .transpose()?,
+        })
+    }
+
+    fn grpc(&mut self, index: u16, rule: &GrpcRouteRule) -> Result<Rule, Finding> {
+        let at = format!("spec.rules[{index}]");
+        let default = [GrpcRouteMatch::default()];
+        let matches = rule
+            .matches
+            .as_deref()
+            .filter(|matches| !matches.is_empty())
+            .unwrap_or(&default);
+        let matches = numbered(matches)
+            .map(|(number, one)| self.grpc_match(number, one, &format!("{at}.matches[{number}]")));
+        let matches = matches.collect::<Result<Vec<_>, _>>()?;
+        let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), &at, false)?;
+        Ok(Rule {
+            index,
+            name: rule.name.as_deref().map(Arc::from),
+            matches: Matches::Grpc(matches),
+            backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), &at)?,
+            filters,
+            timeouts: Timeouts::default(),
+            retry: None,
+            session: rule
+                .session_persistence
+                .as_ref()
+                .map(|spec| session(spec, &at))
+                .transpose()?,
+        })
+    }
+
+    fn layer4(&mut self, index: u16, rule: &Layer4Rule) -> Result<Rule, Finding> {
+        let at = format!("spec.rules[{index}]");
+        let references = rule.backend_refs.as_deref().unwrap_or_default();
+        let backends = numbered(references).map(|(number, reference)| {
+            self.backend(number, reference, BackendFilters::default(), &at)
+        });
+        Ok(Rule {
+            index,
+            name: rule.name.as_deref().map(Arc::from),
+            matches: Matches::Connection,
+            backends: Backends::new(backends.collect()),
+            filters: Filters::default(),
+            timeouts: Timeouts::default(),
+            retry: None,
+            session: None,
+        })
+    }
+
+    fn filters(
+        &mut self,
+        filters: &[crate::api::filter::HttpRouteFilter],
+        at: &str,
+        of_backend: bool,
+    ) -> Result<Filters, Finding> {
+        let resolved = filter::resolve(
+            (self.resources, self.settings),
+            self.route,
+            filters,
+            at,
+            of_backend,
+            &mut self.ports,
+        )?;
+        if let Some(finding) = resolved.unresolved {
+            self.unresolved.get_or_insert(finding);
+        }
+        Ok(resolved.filters)
+    }
+
+    fn backends(&mut self, references: &[HttpBackendRef], at: &str) -> Result<Backends, Finding> {
+        let mut backends = Vec::with_capacity(references.len());
+        for (number, reference) in numbered(references) {
+            let at = format!("{at}.backendRefs[{number}]");
+            let filters =
+                self.filters(reference.filters.as_deref().unwrap_or_default(), &at, true)?;
+            backends.push(self.backend(number, &reference.backend, filters.into(), &at));
+        }
+        Ok(Backends::new(backends))
+    }
+
+    fn backend(
+        &mut self,
+        index: u16,
+        reference: &BackendRef,
+        filters: BackendFilters,
+        at: &str,
+    ) -> Backend {
+        let destination = backend::destination(
+            self.resources,
+            self.route,
+            &reference.object(),
+            &mut self.ports,
+        );
+        let destination = destination.map_err(|finding| {
+            let invalid = backend::invalid(&finding);
+            self.unresolved.get_or_insert_with(|| {
+                Finding::new(finding.reason, format!("{at}: {}", finding.message))
+            });
+            invalid
+        });
+        let weight = u32::try_from(reference.weight())
+            .unwrap_or(0)
+            .min(1_000_000);
+        Backend {
+            index,
+            weight,
+            destination,
+            filters,
+        }
+    }
+
+    fn pattern(&self, text: &str, at: &str) -> Result<Pattern, Finding> {
+        Pattern::parse(text, &self.settings.pattern_limits)
+            .map_err(|error| unsupported(format!("{at}: {error}")))
+    }
+
+    fn value(&self, kind: &ValueMatchType, text: &str, at: &str) -> Result<ValueMatch, Finding> {
+        match kind {
+            ValueMatchType::Exact => Ok(ValueMatch::Exact(text.as_bytes().into())),
+            ValueMatchType::RegularExpression => Ok(ValueMatch::Pattern(
+                self.pattern(text, &format!("{at}.value"))?,
+            )),
+            ValueMatchType::Other(other) => Err(unsupported(format!(
+                "{at}.type: `{}` is not supported",
+                crate::problem::excerpt(other)
+            ))),
+        }
+    }
+
+    fn http_match(
+        &self,
+        index: u16,
+        one: &HttpRouteMatch,
+        at: &str,
+    ) -> Result<RequestMatch, Finding> {
+        let method = one.method.as_deref().map(|method| {
+            Method::from_bytes(method.as_bytes()).map_err(|_| {
+                unsupported(format!(
+                    "{at}.method: `{}` is not a method",
+                    crate::problem::excerpt(method)
+                ))
+            })
+        });
+        Ok(RequestMatch {
+            index,
+            path: self.path(one, at)?,
+            method: method.transpose()?,
+            headers: self.headers(one.headers.as_deref().unwrap_or_default(), at)?,
+            query: self.query(one.query_params.as_deref().unwrap_or_default(), at)?,
+        })
+    }
+
+    fn path(&self, one: &HttpRouteMatch, at: &str) -> Result<PathMatch, Finding> {
+        let default = crate::api::http_route::HttpPathMatch::default();
+        let path = one.path.as_ref().unwrap_or(&default);
+        let value = path.value();
+        let at = format!("{at}.path");
+        let canonical = || {
+            let mut out = Vec::new();
+            match canonical_path(value.as_bytes(), &PathPolicy::default(), &mut out) {
+                Ok(true) => Ok(out),
+                Ok(false) => Ok(value.as_bytes().to_vec()),
+                Err(refused) => Err(unsupported(format!(
+                    "{at}.value: `{}` is not a path: {refused}",
+                    crate::problem::excerpt(value)
+                ))),
+            }
+        };
+        match path.match_type() {
+            PathMatchType::Exact => Ok(PathMatch::Exact(canonical()?.into())),
+            PathMatchType::PathPrefix => {
+                let mut prefix = canonical()?;
+                while prefix.last() == Some(&b'/') {
+                    prefix.pop();
+                }
+                Ok(PathMatch::Prefix(prefix.into()))
+            }
+            PathMatchType::RegularExpression => Ok(PathMatch::Pattern(
+                self.pattern(value, &format!("{at}.value"))?,
+            )),
+            PathMatchType::Other(other) => Err(unsupported(format!(
+                "{at}.type: `{}` is not supported",
+                crate::problem::excerpt(other)
+            ))),
+        }
+    }
+
+    /// Of entries with equal names only the first counts (`HTTPRouteMatch.headers`).
+    fn headers(&self, headers: &[HttpHeaderMatch], at: &str) -> Result<Vec<HeaderMatch>, Finding> {
+        let mut out: Vec<HeaderMatch> = Vec::new();
+        for (index, header) in headers.iter().enumerate() {
+            let at = format!("{at}.headers[{index}]");
+            let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| {
+                unsupported(format!(
+                    "{at}.name: `{}` is not a header name",
+                    crate::problem::excerpt(&header.name)
+                ))
+            })?;
+            let value = self.value(header.match_type(), &header.value, &at)?;
+            if !out.iter().any(|earlier| earlier.name == name) {
+                out.push(HeaderMatch { name, value });
+            }
+        }
+        Ok(out)
+    }
+
+    fn query(
+        &self,
+        parameters: &[HttpQueryParamMatch],
+        at: &str,
+    ) -> Result<Vec<QueryMatch>, Finding> {
+        let mut out: BTreeMap<usize, QueryMatch> = BTreeMap::new();
+        for (index, parameter) in parameters.iter().enumerate() {
+            let value = self.value(
+                parameter.match_type(),
+                &parameter.value,
+                &format!("{at}.queryParams[{index}]"),
+            )?;
+            if !out.values().any(|earlier| *earlier.name == *parameter.name) {
+                out.insert(
+                    index,
+                    QueryMatch {
+                        name: parameter.name.as_str().into(),
+                        value,
+                    },
+                );
+            }
+        }
+        Ok(out.into_values().collect())
+    }
+
+    fn grpc_match(&self, index: u16, one: &GrpcRouteMatch, at: &str) -> Result<GrpcMatch, Finding> {
+        let default = GrpcMethodMatch::default();
+        let method = one.method.as_ref().unwrap_or(&default);
+        let name = |text: &Option<String>, member: &str| {
+            let text = text.as_deref().filter(|text| !text.is_empty());
+            text.map(|text| self.value(method.match_type(), text, &format!("{at}.method.{member}")))
+                .transpose()
+        };
+        Ok(GrpcMatch {
+            index,
+            service: name(&method.service, "service")?,
+            method: name(&method.method, "method")?,
+            headers: self.headers(one.headers.as_deref().unwrap_or_default(), at)?,
+        })
+    }
+}
+
+fn unsupported(message: String) -> Finding {
+    Finding::new(Reason::UnsupportedValue, message)
+}
+
+fn duration(text: Option<&str>, at: String) -> Result<Option<std::time::Duration>, Finding> {
+    let parsed = text.map(crate::duration::parse).transpose();
+    parsed.map_err(|error| unsupported(format!("{at}: {error}")))
+}
+
+fn timeouts(spec: Option<&HttpRouteTimeouts>, at: &str) -> Result<Timeouts, Finding> {
+    let Some(spec) = spec else {
+        return Ok(Timeouts::default());
+    };
+    Ok(Timeouts {
+        request: duration(spec.request.as_deref(), format!("{at}.timeouts.request"))?,
+        backend_request: duration(
+            spec.backend_request.as_deref(),
+            format!("{at}.timeouts.backendRequest"),
+        )?,
+    })
+}
+
+fn retry(spec: &HttpRouteRetry, at: &str) -> Result<Retry, Finding> {
+    let mut codes: Vec<u16> = spec
+        .codes
+        .iter()
+        .flatten()
+        .filter_map(|&code| u16::try_from(code).ok())
+        .collect();
+    codes.sort_unstable();
+    Ok(Retry {
+        codes,
+        attempts: u32::try_from(spec.attempts()).unwrap_or(0),
+        backoff: duration(spec.backoff.as_deref(), format!("{at}.retry.backoff"))?,
+    })
+}
+
+fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence, Finding> {
+    let at = format!("{at}.sessionPersistence");
+    let token = match spec
+        .persistence_type
+        .as_ref()
+        .unwrap_or(&SessionPersistenceType::Cookie)
+    {
+        SessionPersistenceType::Cookie => {
+            let cookie = spec.cookie.as_ref();
+            SessionToken::Cookie {
+                name: cookie
+                    .and_then(|cookie| cookie.name.as_deref())
+                    .map(Into::into),
+                path: cookie
+                    .and_then(|cookie| cookie.path.as_deref())
+                    .unwrap_or("/")
+                    .into(),
+                permanent: cookie.and_then(|cookie| cookie.lifetime_type.as_ref())
+                    == Some(&CookieLifetimeType::Permanent),
+            }
+        }
+        SessionPersistenceType::Header => {
+            let name = spec
+                .header
+                .as_ref()
+                .map(|header| header.name.as_str())
+                .unwrap_or_default();
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                unsupported(format!(
+                    "{at}.header.name: `{}` is not a header name",
+                    crate::problem::excerpt(name)
+                ))
+            })?;
+            SessionToken::Header(name)
+        }
+        SessionPersistenceType::Other(other) => {
+            return Err(unsupported(format!(
+                "{at}.type: `{}` is not supported",
+                crate::problem::excerpt(other)
+            )));
+        }
+    };
+    Ok(SessionPersistence {
+        token,
+        absolute_timeout: duration(
+            spec.absolute_timeout.as_deref(),
+            format!("{at}.absoluteTimeout"),
+        )?,
+    })
+}

@@ -1,0 +1,82 @@
+//! Routes of all kinds, seen alike.
+
+use crate::api::Object;
+use crate::api::grpc_route::GrpcRouteRule;
+use crate::api::http_route::HttpRouteRule;
+use crate::api::layer4_route::Layer4Rule;
+use crate::api::meta::ObjectMeta;
+use crate::api::reference::ParentReference;
+use crate::key::ObjectKey;
+use crate::resources::{Resource, Resources};
+
+/// What attachment looks at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RouteView<'r> {
+    pub(super) key: &'r ObjectKey,
+    pub(super) metadata: &'r ObjectMeta,
+    pub(super) parents: &'r [ParentReference],
+    pub(super) hostnames: &'r [String],
+    pub(super) rules: RulesView<'r>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum RulesView<'r> {
+    Http(Option<&'r [HttpRouteRule]>),
+    Grpc(&'r [GrpcRouteRule]),
+    Layer4(&'r [Layer4Rule]),
+}
+
+/// All routes, by kind, namespace and name.
+pub(super) fn routes(resources: &Resources) -> impl Iterator<Item = RouteView<'_>> {
+    let kinds = crate::key::Kind::all().filter(|kind| kind.is_route());
+    kinds
+        .flat_map(|kind| resources.of(kind))
+        .filter_map(|(_, resource)| view(resource))
+}
+
+fn view(resource: &Resource) -> Option<RouteView<'_>> {
+    let (parents, hostnames, rules) = match resource.object() {
+        Object::HttpRoute(route) => {
+            let spec = &route.spec;
+            (
+                &spec.parent_refs,
+                &spec.hostnames,
+                RulesView::Http(spec.rules.as_deref()),
+            )
+        }
+        Object::GrpcRoute(route) => {
+            let spec = &route.spec;
+            (
+                &spec.parent_refs,
+                &spec.hostnames,
+                RulesView::Grpc(spec.rules.as_deref().unwrap_or_default()),
+            )
+        }
+        Object::TlsRoute(route) => {
+            let spec = &route.spec;
+            (
+                &spec.parent_refs,
+                &spec.hostnames,
+                RulesView::Layer4(&spec.rules),
+            )
+        }
+        Object::TcpRoute(route) => (
+            &route.spec.parent_refs,
+            &None,
+            RulesView::Layer4(&route.spec.rules),
+        ),
+        Object::UdpRoute(route) => (
+            &route.spec.parent_refs,
+            &None,
+            RulesView::Layer4(&route.spec.rules),
+        ),
+        _ => return None,
+    };
+    Some(RouteView {
+        key: resource.key(),
+        metadata: resource.object().metadata(),
+        parents: parents.as_deref().unwrap_or_default(),
+        hostnames: hostnames.as_deref().unwrap_or_default(),
+        rules,
+    })
+}
