@@ -108,7 +108,11 @@ impl RouteTable {
     /// # Errors
     ///
     /// If the request has to be refused with 400.
-    pub fn target<'r>(&self, raw: Raw<'r>, buffer: &'r mut Vec<u8>) -> Result<Target<'r>, Refused> {
+    pub fn target<'r>(
+        &self,
+        raw: Raw<'r, '_>,
+        buffer: &'r mut Vec<u8>,
+    ) -> Result<Target<'r>, Refused> {
         Target::parse(raw, &self.settings.path_policy, buffer)
     }
 
@@ -125,6 +129,11 @@ impl RouteTable {
     /// The route of a rule.
     pub fn route(&self, id: RuleId) -> Option<&ObjectKey> {
         self.rules.get(id.0 as usize).map(|slot| &slot.route.key)
+    }
+
+    /// All rules with their routes, in the order of their numbers.
+    pub fn rules(&self) -> impl Iterator<Item = (&ObjectKey, &Rule)> {
+        self.rules.iter().map(|slot| (&slot.route.key, &*slot.rule))
     }
 
     /// How many numbers of rules are in use: callers may keep arrays of that length beside the table.

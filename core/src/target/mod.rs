@@ -14,20 +14,20 @@ pub use path::{EncodedSlash, PathPolicy, canonical_path};
 pub use query::{Query, values_equal};
 
 /// The parts of a request that name its target, as they came in.
-pub struct Raw<'r> {
+pub struct Raw<'r, 'i> {
     /// The request target of HTTP/1 (RFC 9112 section 3.2), or the `:path` of HTTP/2.
     pub target: &'r [u8],
     /// The `:authority` of HTTP/2.
     pub authority: Option<&'r [u8]>,
     /// The values of all `Host` fields, in order.
-    pub hosts: &'r mut dyn Iterator<Item = &'r [u8]>,
+    pub hosts: &'i mut dyn Iterator<Item = &'r [u8]>,
     /// Whether a request without a host is refused: so in HTTP/1.1 (RFC 9112 section 3.2).
     pub host_required: bool,
     /// Whether the method is `CONNECT`, whose target is an authority.
     pub connect: bool,
 }
 
-impl fmt::Debug for Raw<'_> {
+impl fmt::Debug for Raw<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Raw")
             .field("target", &self.target)
@@ -104,7 +104,7 @@ impl<'r> Target<'r> {
     ///
     /// If the request has to be refused with 400.
     pub fn parse(
-        raw: Raw<'r>,
+        raw: Raw<'r, '_>,
         policy: &PathPolicy,
         buffer: &'r mut Vec<u8>,
     ) -> Result<Target<'r>, Refused> {
