@@ -1,1 +1,37 @@
-//! The gatepost command line.
+//! The gatepost command line: a thin face over the library and the proxy.
+//!
+//! [`main`] is what the binary runs, and what other faces of the same command line run.
+
+mod arguments;
+mod commands;
+mod input;
+mod output;
+mod yaml;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// Runs the command line. 0: all well; 1: problems were found; 2: bad usage or unreadable input.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nowhere to print means nothing to say.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let code = match arguments.command {
+        Command::Serve(arguments) => commands::serve::run(arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
+        Command::Status(arguments) => commands::status::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
+        Command::Routes(arguments) => commands::routes::run(&arguments),
+        Command::Demo(arguments) => commands::demo::run(arguments),
+    };
+    ExitCode::from(code)
+}

@@ -62,6 +62,7 @@
 //! Manifests are tenants' and requests are anybody's. Reading is limited in size, depth and expansion; expressions are
 //! admitted within a budget and match in linear time; nothing panics on any input.
 
+pub mod analysis;
 pub mod api;
 pub mod controller;
 pub mod document;

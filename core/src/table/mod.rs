@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use find::{Head, Headers, NoMatch, Scratch};
 pub use matched::{Action, ListenerMatch, Match, MatchId, ResponseStep, RuleId, Step};
-pub use predicate::{Predicate, first_failure, is_grpc};
+pub use predicate::{Predicate, first_failure, first_grpc_failure, is_grpc};
 
 use crate::key::ObjectKey;
 use crate::rule::{Backends, Listener, Precedence, Route, Rule};

@@ -58,8 +58,8 @@ pub fn first_failure<'m>(
     failed.map(Predicate::Query)
 }
 
-/// The first thing about a GRPCRoute match that a request fails.
-pub(super) fn first_grpc_failure<'m>(
+/// The first thing about a GRPCRoute match that a request fails, or `None` if it fits.
+pub fn first_grpc_failure<'m>(
     one: &'m GrpcMatch,
     head: &Head<'_>,
     scratch: &mut Scratch,

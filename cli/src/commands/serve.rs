@@ -1,0 +1,97 @@
+//! `gatepost serve`.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use gatepost_proxy::{Options, Proxy};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::Serve;
+use crate::input;
+
+pub(crate) fn run(arguments: Serve) -> u8 {
+    if arguments
+        .input
+        .files
+        .iter()
+        .any(|path| path == Path::new("-"))
+    {
+        eprintln!("gatepost: `serve` watches files, so standard input cannot be served");
+        return 2;
+    }
+    logging();
+    let mut endpoints: BTreeMap<String, Vec<std::net::SocketAddr>> = BTreeMap::new();
+    for (port, address) in arguments.endpoints {
+        endpoints.entry(port).or_default().push(address);
+    }
+    let options = Options {
+        controller: input::settings(&arguments.input),
+        channel: input::channel(arguments.input.channel),
+        paths: arguments.input.files,
+        bind: arguments.bind,
+        port_offset: arguments.port_offset,
+        endpoints,
+        admin: Some(arguments.admin),
+        status_file: arguments.status_file,
+        access_log: arguments.access_log,
+        ..Options::default()
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("gatepost: threads cannot be started: {error}");
+            return 2;
+        }
+    };
+    runtime.block_on(serve(options))
+}
+
+async fn serve(options: Options) -> u8 {
+    let proxy = match Proxy::start(options).await {
+        Ok(proxy) => proxy,
+        Err(error) => {
+            eprintln!("gatepost: {error}");
+            return 2;
+        }
+    };
+    if let Some(admin) = proxy.admin() {
+        tracing::info!(%admin, "health, metrics, statuses and the table");
+    }
+    stopped().await;
+    tracing::info!("stopping: requests under way are finished");
+    proxy.shutdown().await;
+    0
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(crate) async fn stopped() {
+    let (terminate, interrupt) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Without signals there is only the end by force.
+        _ => std::future::pending().await,
+    }
+}
+
+/// Lines on standard error; `RUST_LOG` says how many, and `NO_COLOR` is respected.
+pub(crate) fn logging() {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let colours = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let logger = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
+    // A caller that has a logger of its own keeps it.
+    let _ = logger.try_init();
+}

@@ -1,0 +1,194 @@
+//! Why a request goes where it goes: the winner, and what each other candidate lacked.
+
+use super::candidates::{Candidate, candidates};
+use super::describe;
+use crate::rule::{Listener, Matches, PrecedenceStep};
+use crate::table::{
+    Head, Match, NoMatch, Predicate, RouteTable, Scratch, first_failure, first_grpc_failure,
+    is_grpc,
+};
+use crate::target::Query;
+
+/// What was decided about a request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Explanation<'t> {
+    /// The listener that it belongs to.
+    pub listener: Option<&'t Listener>,
+    /// The table's own answer.
+    pub found: Result<Match<'t>, NoMatch>,
+    /// The candidates of the listener with what became of them, in the order in which they are tried.
+    pub candidates: Vec<(Candidate<'t>, Verdict)>,
+    /// The candidate that fitted best of those that did not fit, where none did.
+    pub nearest: Option<usize>,
+}
+
+/// What became of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a candidate wins, loses, or does not fit"
+)]
+pub enum Verdict {
+    /// It serves the request.
+    Won,
+    /// It fits, but another comes first; the step that decided.
+    Lost(PrecedenceStep),
+    /// It fits, but a GRPCRoute of the same host takes gRPC requests first.
+    AfterGrpc,
+    /// It does not fit: the first thing that fails, in words.
+    Failed(String),
+    /// Its hostname does not mean the host.
+    OtherHost,
+}
+
+/// Explains what the table does with a request.
+///
+/// Not for the request path: every candidate is looked at, and words are made of it.
+pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
+    let mut scratch = table.scratch();
+    let (listener, found) = match table.listener(head) {
+        Ok(listener) => (Some(listener.listener()), listener.find(head, &mut scratch)),
+        Err(no_match) => (None, Err(no_match)),
+    };
+    let Some(listener) = listener else {
+        return Explanation {
+            listener: None,
+            found,
+            candidates: Vec::new(),
+            nearest: None,
+        };
+    };
+    let mut nearest: Option<(usize, usize)> = None;
+    let mut judged: Vec<(Candidate<'t>, Verdict)> = Vec::new();
+    let all = candidates(listener);
+    let winner = found.as_ref().ok().and_then(|found| {
+        all.iter()
+            .find(|candidate| candidate.precedence == *found.precedence())
+            .cloned()
+    });
+    for candidate in all {
+        let host = candidate.hostname.is_none_or(|name| {
+            head.target
+                .host()
+                .name()
+                .is_some_and(|host| name.matches(host))
+        });
+        let verdict = if !host {
+            Verdict::OtherHost
+        } else if let Some((reason, rank)) = failure(&candidate, head, &mut scratch) {
+            if nearest.is_none_or(|(_, best)| rank > best) {
+                nearest = Some((judged.len(), rank));
+            }
+            Verdict::Failed(reason)
+        } else {
+            match &winner {
+                Some(winner) if winner.precedence == candidate.precedence => Verdict::Won,
+                Some(winner) => match candidate.precedence.decided(&winner.precedence) {
+                    Some((order, step)) if order.is_gt() => Verdict::Lost(step),
+                    _ => Verdict::AfterGrpc,
+                },
+                None => Verdict::Failed("the table does not take it".to_owned()),
+            }
+        };
+        judged.push((candidate, verdict));
+    }
+    let nearest = nearest.filter(|_| found.is_err()).map(|(at, _)| at);
+    Explanation {
+        listener: Some(listener),
+        found,
+        candidates: judged,
+        nearest,
+    }
+}
+
+/// The first thing that fails, in words, and how far the candidate got.
+fn failure(
+    candidate: &Candidate<'_>,
+    head: &Head<'_>,
+    scratch: &mut Scratch,
+) -> Option<(String, usize)> {
+    let failed = match &candidate.rule.matches {
+        Matches::Http(matches) => first_failure(matches.get(candidate.position)?, head, scratch),
+        Matches::Grpc(_) if !is_grpc(head.method, head.headers) => Some(Predicate::NotGrpc),
+        Matches::Grpc(matches) => {
+            first_grpc_failure(matches.get(candidate.position)?, head, scratch)
+        }
+        Matches::Connection => return Some(("it serves connections, not requests".to_owned(), 0)),
+    }?;
+    let path = || String::from_utf8_lossy(head.target.path()).into_owned();
+    Some(match failed {
+        Predicate::Path(wanted) => (
+            format!(
+                "path: want {}, request has {}",
+                describe::path(wanted),
+                path()
+            ),
+            0,
+        ),
+        Predicate::NotGrpc => (
+            "not a gRPC request (POST, content-type application/grpc, /service/method)".to_owned(),
+            0,
+        ),
+        Predicate::Service(wanted) => (
+            format!(
+                "service: want{}, request has {}",
+                describe::value(wanted),
+                path()
+            ),
+            0,
+        ),
+        Predicate::GrpcMethod(wanted) => (
+            format!(
+                "method: want{}, request has {}",
+                describe::value(wanted),
+                path()
+            ),
+            1,
+        ),
+        Predicate::Method(wanted) => (
+            format!(
+                "method: want {wanted}, request has {}",
+                String::from_utf8_lossy(head.method)
+            ),
+            1,
+        ),
+        Predicate::Header(wanted) => {
+            let mut values = Vec::new();
+            head.headers.each(&wanted.name, &mut |value| {
+                values.push(String::from_utf8_lossy(value).into_owned())
+            });
+            let has = if values.is_empty() {
+                "none".to_owned()
+            } else {
+                format!("{:?}", values.join(","))
+            };
+            (
+                format!(
+                    "header {}: want{}, request has {has}",
+                    wanted.name,
+                    describe::value(&wanted.value)
+                ),
+                2,
+            )
+        }
+        Predicate::Query(wanted) => {
+            let query = Query::new(head.target.query().unwrap_or_default());
+            let has = match query.first(wanted.name.as_bytes()) {
+                Some(value) => format!(
+                    "{:?}",
+                    String::from_utf8_lossy(&Query::decode(value).collect::<Vec<u8>>())
+                ),
+                None => "none".to_owned(),
+            };
+            (
+                format!(
+                    "query {}: want{}, request has {has}",
+                    wanted.name,
+                    describe::value(&wanted.value)
+                ),
+                3,
+            )
+        }
+    })
+}
