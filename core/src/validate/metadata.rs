@@ -68,7 +68,7 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
                 );
             }
         }
-        Some(_) => refuse("type", field, "expected a string".to_owned()),
+        Some(_) => refuse("type", field, not_text(metadata, "name")),
     }
     let field = path.field("namespace");
     match metadata.get("namespace").map(Node::value) {
@@ -96,7 +96,7 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
                 );
             }
         }
-        Some(_) => refuse("type", field, "expected a string".to_owned()),
+        Some(_) => refuse("type", field, not_text(metadata, "namespace")),
     }
     for name in ["labels", "annotations"] {
         let field = path.field(name);
@@ -146,4 +146,17 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
 
 fn service_name(text: &str) -> bool {
     label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// YAML makes numbers and booleans of words such as `1`, `n` and `on`, which surprises people in names.
+fn not_text(metadata: &Node, field: &str) -> String {
+    let kind = metadata.get(field).map_or("null", Node::type_name);
+    let value = metadata
+        .get(field)
+        .map(|node| node.to_json().to_string())
+        .unwrap_or_default();
+    format!(
+        "expected a string, found the {kind} `{}`: write it in quotes",
+        excerpt(&value)
+    )
 }

@@ -1,0 +1,5 @@
+//! The real binary, put through what users do to it.
+
+mod bad_input;
+mod support;
+mod walkthrough;

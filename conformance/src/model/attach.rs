@@ -1,0 +1,162 @@
+//! Listeners and what hangs on them (digest 2.2, 2.3, 5), for the Gateways of the implicit class `gatepost`.
+
+use gatepost::api::Object;
+use gatepost::api::gateway::{FromNamespaces, Gateway, Listener as Spec, ProtocolType};
+use gatepost::api::grpc_route::GrpcRoute;
+use gatepost::api::http_route::HttpRoute;
+use gatepost::api::reference::ParentReference;
+use gatepost::key::{Kind, ObjectKey};
+use gatepost::timestamp::Timestamp;
+
+use super::Objects;
+use super::host::intersect;
+
+/// A listener that serves HTTP or HTTPS.
+pub(super) struct Listener<'o> {
+    pub(super) gateway: &'o ObjectKey,
+    pub(super) spec: &'o Spec,
+    pub(super) https: bool,
+}
+
+/// A route, HTTPRoute or GRPCRoute.
+pub(super) struct Attached<'o> {
+    pub(super) key: &'o ObjectKey,
+    pub(super) created: Option<Timestamp>,
+    pub(super) hostnames: Vec<&'o str>,
+    pub(super) route: Kinds<'o>,
+}
+
+pub(super) enum Kinds<'o> {
+    Http(&'o HttpRoute),
+    Grpc(&'o GrpcRoute),
+}
+
+/// The listeners of all Gateways that share the address. The generator makes no listeners in conflict.
+pub(super) fn listeners(objects: &Objects) -> Vec<Listener<'_>> {
+    let mut found = Vec::new();
+    for (gateway, object) in objects {
+        let Object::Gateway(spec) = object else {
+            continue;
+        };
+        let spec: &Gateway = spec;
+        if spec.spec.gateway_class_name != "gatepost" {
+            continue;
+        }
+        for spec in &spec.spec.listeners {
+            match spec.protocol {
+                ProtocolType::Http => found.push(Listener {
+                    gateway,
+                    spec,
+                    https: false,
+                }),
+                ProtocolType::Https => found.push(Listener {
+                    gateway,
+                    spec,
+                    https: true,
+                }),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// The most specific listener of a port that means a host: exact, then the longest wildcard, then none.
+pub(super) fn most_specific(
+    listeners: &[Listener<'_>],
+    port: u16,
+    host: Option<&str>,
+) -> Option<usize> {
+    let mut best: Option<(usize, (u8, usize))> = None;
+    for (number, listener) in listeners.iter().enumerate() {
+        if listener.spec.port != i32::from(port) {
+            continue;
+        }
+        let rank = match (listener.spec.hostname(), host) {
+            (None, _) => (0, 0),
+            (Some(name), Some(host)) if super::host::means(name, host) => {
+                (if name.starts_with('*') { 1 } else { 2 }, name.len())
+            }
+            _ => continue,
+        };
+        if best.is_none_or(|(_, earlier)| rank > earlier) {
+            best = Some((number, rank));
+        }
+    }
+    best.map(|(number, _)| number)
+}
+
+/// The routes attached to a listener.
+pub(super) fn routes<'o>(
+    objects: &'o Objects,
+    listeners: &[Listener<'o>],
+    chosen: usize,
+) -> Vec<Attached<'o>> {
+    let listener = &listeners[chosen];
+    let mut attached = Vec::new();
+    for (key, object) in objects {
+        let (parents, hostnames, metadata, route) = match object {
+            Object::HttpRoute(route) => (
+                &route.spec.parent_refs,
+                &route.spec.hostnames,
+                &route.metadata,
+                Kinds::Http(route),
+            ),
+            Object::GrpcRoute(route) => (
+                &route.spec.parent_refs,
+                &route.spec.hostnames,
+                &route.metadata,
+                Kinds::Grpc(route),
+            ),
+            _ => continue,
+        };
+        let hostnames: Vec<&str> = hostnames.iter().flatten().map(String::as_str).collect();
+        let names_it = parents
+            .iter()
+            .flatten()
+            .any(|parent| names(parent, key, listener));
+        let meets = listener.spec.hostname().is_none_or(|own| {
+            hostnames.is_empty() || hostnames.iter().any(|name| intersect(own, name))
+        });
+        if names_it
+            && kind_allowed(listener.spec, key.kind)
+            && namespace_allowed(listener, key)
+            && meets
+        {
+            attached.push(Attached {
+                key,
+                created: metadata.created(),
+                hostnames,
+                route,
+            });
+        }
+    }
+    attached
+}
+
+fn names(parent: &ParentReference, route: &ObjectKey, listener: &Listener<'_>) -> bool {
+    parent.kind() == "Gateway"
+        && parent.name == listener.gateway.name
+        && parent.namespace(&route.namespace) == listener.gateway.namespace
+        && parent
+            .section_name
+            .as_ref()
+            .is_none_or(|section| *section == listener.spec.name)
+        && parent.port.is_none_or(|port| port == listener.spec.port)
+}
+
+fn kind_allowed(spec: &Spec, kind: Kind) -> bool {
+    let kinds = spec.route_kinds();
+    kinds.is_empty()
+        || kinds
+            .iter()
+            .any(|allowed| allowed.group() == kind.group() && allowed.kind == kind.as_str())
+}
+
+fn namespace_allowed(listener: &Listener<'_>, route: &ObjectKey) -> bool {
+    match listener.spec.routes_from() {
+        FromNamespaces::All => true,
+        FromNamespaces::Same => listener.gateway.namespace == route.namespace,
+        _ => false,
+    }
+}
