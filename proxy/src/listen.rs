@@ -18,6 +18,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use crate::guard::Guard;
+use crate::head;
 use crate::serve::{Peer, serve};
 use crate::state::Plane;
 use crate::tls;
@@ -141,8 +143,9 @@ async fn connection(
             port,
             tls: false,
             sni: None,
+            exchange: None,
         };
-        return http(stream, peer, plane, watcher).await;
+        return http(Guard::new(stream, false), peer, plane, watcher).await;
     }
     match tokio::time::timeout(HEAD, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
@@ -151,13 +154,15 @@ async fn connection(
                 .1
                 .server_name()
                 .map(|name| Arc::from(name.to_ascii_lowercase()));
+            let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             http(
-                stream,
+                Guard::new(stream, http2),
                 Peer {
                     address,
                     port,
                     tls: true,
                     sni,
+                    exchange: None,
                 },
                 plane,
                 watcher,
@@ -170,14 +175,21 @@ async fn connection(
 }
 
 async fn http<S>(
-    stream: S,
-    peer: Peer,
+    mut stream: Guard<S>,
+    mut peer: Peer,
     plane: Arc<Plane>,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let address = peer.address;
+    peer.exchange = Some(stream.exchange().clone());
+    match tokio::time::timeout(HEAD, stream.first()).await {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => return,
+        Ok(Err(error)) => return tracing::debug!(%address, %error, "connection broke"),
+        Err(_) => return tracing::debug!(%address, "no request came in time"),
+    }
     let service = service_fn(move |request| {
         let (plane, peer) = (plane.clone(), peer.clone());
         async move { Ok::<_, Infallible>(serve(plane, peer, request).await) }
@@ -187,7 +199,9 @@ async fn http<S>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_buf_size(64 << 10);
+        .max_headers(head::FIELDS + 1)
+        // The head has been judged already; the server has to have room for it.
+        .max_buf_size(2 * head::HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())

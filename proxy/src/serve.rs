@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use gatepost::rule::{BackendProtocol, HeaderEdits, NoBackend, Picked};
 use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, Step, is_grpc};
 use gatepost::target::{Raw, Refused, Target};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TE, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::error::{BoxError, ForwardError};
 use crate::forward::Body;
+use crate::guard::Exchange;
+use crate::head;
 use crate::metrics::Labels;
 use crate::state::{Plane, Served};
 use crate::upgrade;
@@ -32,6 +32,8 @@ pub struct Peer {
     pub tls: bool,
     /// The server name of its TLS handshake, in lower case.
     pub sni: Option<Arc<str>>,
+    /// What the reader of an HTTP/1 connection has to say.
+    pub exchange: Option<Arc<Exchange>>,
 }
 
 /// What became of a request, for metrics and the access log.
@@ -47,9 +49,24 @@ pub async fn serve(plane: Arc<Plane>, peer: Peer, request: Request<Incoming>) ->
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let grpc = is_grpc(method.as_str().as_bytes(), request.headers());
     let mut outcome = Outcome::default();
-    let mut response = answer(&plane, &peer, request, &mut outcome)
-        .await
-        .unwrap_or_else(|status| refusal(status, grpc));
+    let exchange = peer
+        .exchange
+        .as_deref()
+        .filter(|_| request.version() <= Version::HTTP_11);
+    let mut response = match exchange.and_then(Exchange::begin) {
+        Some(refused) => close(refused, &mut outcome),
+        None => match answer(&plane, &peer, request, &mut outcome).await {
+            Ok(response) => response,
+            // The backend broke off because the client's body did.
+            Err(status) => match exchange.and_then(Exchange::body) {
+                Some(refused) => close(refused, &mut outcome),
+                None => refusal(status, grpc),
+            },
+        },
+    };
+    if let Some(exchange) = exchange {
+        exchange.answer(response.status() == StatusCode::SWITCHING_PROTOCOLS);
+    }
     outcome.labels.status = response.status().as_u16();
     let elapsed = start.elapsed();
     plane.metrics.latency.observe(elapsed.as_secs_f64());
@@ -64,6 +81,16 @@ pub async fn serve(plane: Arc<Plane>, peer: Peer, request: Request<Incoming>) ->
     plane.metrics.requests.get_or_create(&outcome.labels).inc();
     // Hop-by-hop fields of ours are written by the server.
     response.headers_mut().remove("keep-alive");
+    response
+}
+
+/// The answer to a request whose bytes were refused: the connection ends with it.
+fn close(refused: head::Refusal, outcome: &mut Outcome) -> Response<Body> {
+    outcome.why = refused.why.to_owned();
+    let mut response = refusal(refused.status, false);
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -106,11 +133,6 @@ async fn answer(
 ) -> Result<Response<Body>, StatusCode> {
     let served = plane.served.load_full();
     let (mut parts, body) = request.into_parts();
-    // RFC 9112 section 6.1: two lengths are an attempt to smuggle.
-    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
-        outcome.why = "the request has Content-Length and Transfer-Encoding".to_owned();
-        return Err(StatusCode::BAD_REQUEST);
-    }
     let uri = std::mem::take(&mut parts.uri);
     let mut buffer = Vec::new();
     let hosts: Vec<HeaderValue> = parts.headers.get_all(HOST).iter().cloned().collect();

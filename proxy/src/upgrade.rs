@@ -6,6 +6,8 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 /// The protocol that a request asks to change to (RFC 9110 section 7.8).
+///
+/// Never another HTTP or TLS: requests inside would pass by the routes.
 pub fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
     let listed = headers
         .get_all(CONNECTION)
@@ -15,7 +17,14 @@ pub fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
         .flat_map(|value| value.split(','))
         .any(|name| name.trim().eq_ignore_ascii_case("upgrade"));
     if named {
-        headers.get(UPGRADE).cloned()
+        let protocol = headers.get(UPGRADE)?;
+        let text = protocol.to_str().ok()?.to_ascii_lowercase();
+        let hidden = text.split(',').any(|name| {
+            ["h2", "http", "tls"]
+                .iter()
+                .any(|own| name.trim().starts_with(own))
+        });
+        (!hidden).then(|| protocol.clone())
     } else {
         None
     }

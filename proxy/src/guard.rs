@@ -1,0 +1,395 @@
+//! The reader that stands between a client and the server: no byte of HTTP/1 passes that was not judged.
+//!
+//! A [`Guard`] lets a head through once [`head`](crate::head) has judged all of it, and a body as far as its framing
+//! says. A head that is refused is replaced by a stand-in, so that its answer comes in its turn, behind those of the
+//! requests before it; [`Exchange`] tells the service which request that is. HTTP/2 passes as it is.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use crate::chunked::Chunked;
+use crate::head::{Framing, Refusal, Scanner, judge};
+
+/// RFC 9113 section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Stands for a head that was refused.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nHost: refused.invalid\r\nConnection: close\r\n\r\n";
+/// Bytes read at once.
+const READ: usize = 8 << 10;
+/// How long, and how many bytes, a client that was refused is still read, so that it gets to see the answer
+/// (RFC 9112 section 9.6).
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 8 << 20;
+
+/// What the reader of a connection and its service tell each other.
+#[derive(Debug, Default)]
+pub struct Exchange {
+    begun: AtomicU64,
+    answered: AtomicU64,
+    switched: AtomicBool,
+    refused: OnceLock<(u64, Refusal)>,
+    body: OnceLock<Refusal>,
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl Exchange {
+    /// A request reaches the service; why it is refused, if it is a stand-in.
+    pub fn begin(&self) -> Option<Refusal> {
+        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        self.refused
+            .get()
+            .filter(|(refused, _)| *refused == number)
+            .map(|(_, refusal)| *refusal)
+    }
+
+    /// Why the body of the request was cut off, if it was.
+    pub fn body(&self) -> Option<Refusal> {
+        self.body.get().copied()
+    }
+
+    /// A request is answered, or the connection goes on in another protocol.
+    pub fn answer(&self, switched: bool) {
+        if switched {
+            self.switched.store(true, Ordering::Release);
+        }
+        self.answered.fetch_add(1, Ordering::AcqRel);
+        let waiting = self.waiting().take();
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection whose requests are judged before they are read.
+#[derive(Debug)]
+pub struct Guard<S> {
+    inner: S,
+    state: State,
+    exchange: Arc<Exchange>,
+    /// Heads let through.
+    requests: u64,
+    /// What has arrived and is not judged.
+    input: Vec<u8>,
+    /// What may be read.
+    output: Vec<u8>,
+    read: usize,
+    linger: Option<Pin<Box<Sleep>>>,
+    lingered: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    /// HTTP/1 or HTTP/2: the first bytes tell.
+    First,
+    Head(Scanner),
+    Length(u64, bool),
+    Chunked(Chunked, bool),
+    /// What follows is of HTTP/1 only if the answer does not change the protocol.
+    Undecided,
+    /// Another protocol.
+    Open,
+    /// The stand-in is the last that is read.
+    Refused,
+    /// The body is cut off.
+    Cut,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
+    /// A guard; `open` for connections whose handshake agreed on HTTP/2.
+    pub fn new(inner: S, open: bool) -> Guard<S> {
+        Guard {
+            inner,
+            state: if open { State::Open } else { State::First },
+            exchange: Arc::default(),
+            requests: 0,
+            input: Vec::new(),
+            output: Vec::new(),
+            read: 0,
+            linger: None,
+            lingered: 0,
+        }
+    }
+
+    /// What the service needs.
+    pub fn exchange(&self) -> &Arc<Exchange> {
+        &self.exchange
+    }
+
+    /// Waits for the first head, so that a time limit can be put on it; `false` if the client went away.
+    ///
+    /// # Errors
+    ///
+    /// If the connection breaks.
+    pub async fn first(&mut self) -> io::Result<bool> {
+        if matches!(self.state, State::Open) {
+            return Ok(true);
+        }
+        poll_fn(|context| self.poll_output(context)).await
+    }
+
+    /// Makes some output; `false` at the end.
+    fn poll_output(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        loop {
+            if self.read < self.output.len() {
+                return Poll::Ready(Ok(true));
+            }
+            self.output.clear();
+            self.read = 0;
+            if matches!(self.state, State::Undecided) && !self.decided(context) {
+                return Poll::Pending;
+            }
+            match self.state {
+                // The answer closes the connection; an end would make the server give up before it.
+                State::Refused => return Poll::Pending,
+                State::Cut => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
+                _ => {}
+            }
+            if self.judge() {
+                continue;
+            }
+            match std::task::ready!(self.poll_input(context)) {
+                Ok(true) => {}
+                Ok(false) => {
+                    if !self.ended() {
+                        return Poll::Ready(Ok(false));
+                    }
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Whether it is known how the connection goes on.
+    fn decided(&mut self, context: &Context<'_>) -> bool {
+        // The waker is there before the question is asked, so no answer is missed.
+        *self.exchange.waiting() = Some(context.waker().clone());
+        if self.exchange.switched.load(Ordering::Acquire) {
+            self.state = State::Open;
+        } else if self.exchange.answered.load(Ordering::Acquire) >= self.requests {
+            self.state = State::Head(Scanner::default());
+        } else {
+            return false;
+        }
+        self.exchange.waiting().take();
+        true
+    }
+
+    /// Judges what has arrived; `false` if more of it is needed.
+    fn judge(&mut self) -> bool {
+        match &mut self.state {
+            State::First => {
+                let beginning = self.input.len().min(PREFACE.len());
+                if self.input.get(..beginning) != PREFACE.get(..beginning) {
+                    self.state = State::Head(Scanner::default());
+                } else if beginning == PREFACE.len() {
+                    self.state = State::Open;
+                } else {
+                    return false;
+                }
+                true
+            }
+            State::Head(scanner) => match scanner.scan(&self.input) {
+                Ok(None) => false,
+                Ok(Some((start, end))) => {
+                    let head = self.input.get(start..end).unwrap_or_default();
+                    match judge(head) {
+                        Ok(judged) => {
+                            self.output.extend_from_slice(head);
+                            self.input.drain(..end);
+                            self.requests += 1;
+                            self.state = match judged.framing {
+                                Framing::Length(length) => State::Length(length, judged.may_switch),
+                                Framing::Chunked => {
+                                    State::Chunked(Chunked::default(), judged.may_switch)
+                                }
+                            };
+                        }
+                        Err(refusal) => self.refuse(refusal),
+                    }
+                    true
+                }
+                Err(refusal) => {
+                    self.refuse(refusal);
+                    true
+                }
+            },
+            State::Length(0, may_switch) => {
+                self.state = next(*may_switch);
+                true
+            }
+            State::Length(left, _) => {
+                let here = usize::try_from(*left)
+                    .map_or(self.input.len(), |left| left.min(self.input.len()));
+                self.output.extend(self.input.drain(..here));
+                *left -= here as u64;
+                here > 0
+            }
+            State::Chunked(body, may_switch) => match body.take(&self.input, &mut self.output) {
+                Ok(taken) => {
+                    self.input.drain(..taken);
+                    if body.done() {
+                        self.state = next(*may_switch);
+                        return true;
+                    }
+                    taken > 0
+                }
+                Err(refusal) => {
+                    self.cut(refusal);
+                    true
+                }
+            },
+            State::Open => {
+                std::mem::swap(&mut self.input, &mut self.output);
+                !self.output.is_empty()
+            }
+            State::Undecided | State::Refused | State::Cut => true,
+        }
+    }
+
+    /// The client sends no more; whether there is something to say to it.
+    fn ended(&mut self) -> bool {
+        let begun = match &self.state {
+            State::First => !self.input.is_empty(),
+            State::Head(scanner) => scanner.begun(&self.input),
+            State::Length(..) | State::Chunked(..) => {
+                self.cut(Refusal::bad("the body ends too early"));
+                return true;
+            }
+            _ => false,
+        };
+        if begun {
+            self.refuse(Refusal::bad("the head ends too early"));
+        }
+        begun
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        // Nothing is judged after a refusal, so there is only one.
+        let _ = self.exchange.refused.set((self.requests + 1, refusal));
+        self.input = Vec::new();
+        self.output.extend_from_slice(STAND_IN);
+        self.state = State::Refused;
+    }
+
+    fn cut(&mut self, refusal: Refusal) {
+        // As above.
+        let _ = self.exchange.body.set(refusal);
+        self.input = Vec::new();
+        self.state = State::Cut;
+    }
+
+    fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let length = self.input.len();
+        self.input.resize(length + READ, 0);
+        let mut buffer = ReadBuf::new(self.input.get_mut(length..).unwrap_or_default());
+        let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
+        let arrived = buffer.filled().len();
+        self.input.truncate(length + arrived);
+        polled.map_ok(|()| arrived > 0)
+    }
+}
+
+fn next(may_switch: bool) -> State {
+    if may_switch {
+        State::Undecided
+    } else {
+        State::Head(Scanner::default())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let guard = &mut *self;
+        let empty = guard.read == guard.output.len() && guard.input.is_empty();
+        match &mut guard.state {
+            // What needs no judgement is read into its place.
+            State::Open if empty => return Pin::new(&mut guard.inner).poll_read(context, buffer),
+            State::Length(left, _) if empty && *left > 0 => {
+                let most = usize::try_from(*left)
+                    .map_or(buffer.remaining(), |left| left.min(buffer.remaining()));
+                let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+                std::task::ready!(Pin::new(&mut guard.inner).poll_read(context, &mut part))?;
+                let arrived = part.filled().len();
+                if arrived > 0 || most == 0 {
+                    buffer.advance(arrived);
+                    *left -= arrived as u64;
+                    return Poll::Ready(Ok(()));
+                }
+                guard.cut(Refusal::bad("the body ends too early"));
+            }
+            _ => {}
+        }
+        if std::task::ready!(guard.poll_output(context))? {
+            let ready = guard.output.get(guard.read..).unwrap_or_default();
+            let here = ready.len().min(buffer.remaining());
+            buffer.put_slice(ready.get(..here).unwrap_or_default());
+            guard.read += here;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(Pin::new(&mut self.inner).poll_shutdown(context))?;
+        let guard = &mut *self;
+        if !matches!(guard.state, State::Refused | State::Cut) {
+            return Poll::Ready(Ok(()));
+        }
+        // Closing with bytes unread makes the system reset the connection, and the answer may be lost.
+        let linger = guard
+            .linger
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if linger.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        while guard.lingered < LINGER_BYTES {
+            guard.input.clear();
+            match std::task::ready!(guard.poll_input(context)) {
+                Ok(true) => guard.lingered += guard.input.len(),
+                Ok(false) | Err(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
