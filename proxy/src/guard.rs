@@ -321,8 +321,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
             // What needs no judgement is read into its place.
             State::Open if empty => return Pin::new(&mut guard.inner).poll_read(context, buffer),
             State::Length(left, _) if empty && *left > 0 => {
-                let most = usize::try_from(*left)
-                    .map_or(buffer.remaining(), |left| left.min(buffer.remaining()));
+                let room = buffer.remaining();
+                let most = usize::try_from(*left).map_or(room, |left| left.min(room));
                 let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
                 std::task::ready!(Pin::new(&mut guard.inner).poll_read(context, &mut part))?;
                 let arrived = part.filled().len();

@@ -222,7 +222,7 @@ fn judge_request_line(line: &[u8]) -> Result<(&[u8], Minor), Refusal> {
             0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'}' | b'#'
         )
     };
-    if target.is_empty() || !target.iter().all(|byte| sound(byte)) {
+    if target.is_empty() || !target.iter().all(sound) {
         return Err(Refusal::bad(
             "the request target has a character that has to be encoded",
         ));
