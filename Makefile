@@ -42,4 +42,4 @@ wasm: ## core compiles for wasm32-unknown-unknown
 
 deny: ## licences, bans and sources of the dependencies
 	@./scripts/tool cargo-deny
-	$(CARGO) deny --locked check bans licenses sources
+	$(CARGO) deny --locked --log-level error check bans licenses sources

@@ -1,7 +1,7 @@
 //! What an API server would refuse, said offline and with places.
 //!
-//! The CRDs of Gateway API 1.7 as data: [`schema`] is the form, one file a kind holds its tables, [`walk`] judges a
-//! document by them, and [`formats`] and the `rules` beside each kind hold the patterns and the validation rules that
+//! The CRDs of Gateway API 1.7 as data: `schema` is the form, one file a kind holds its tables, `walk` judges a
+//! document by them, and `formats` and the `rules` beside each kind hold the patterns and the validation rules that
 //! the CRDs write in CEL. Each rule stands once and carries the CRD's own message as its name.
 
 mod formats;
