@@ -45,6 +45,8 @@ pub struct Controller {
     pub kubernetes: bool,
     /// How request paths are brought into canonical form.
     pub path_policy: PathPolicy,
+    /// The key of the tables' hashes: see [`TableSettings::hash_key`].
+    pub hash_key: [u64; 2],
     /// What a regular expression may cost.
     pub pattern_limits: PatternLimits,
     /// Types of filters that the caller's data plane does not carry out: rules that use them are invalid
@@ -58,6 +60,7 @@ impl Default for Controller {
             controller_name: CONTROLLER_NAME.to_owned(),
             kubernetes: false,
             path_policy: PathPolicy::default(),
+            hash_key: [0; 2],
             pattern_limits: PatternLimits::default(),
             unsupported_filters: Vec::new(),
         }
@@ -117,7 +120,10 @@ impl Controller {
             let path_policy = policies.reduce(strictest).unwrap_or(self.path_policy);
             let table = RouteTable::build(&TableInput {
                 listeners,
-                settings: TableSettings { path_policy },
+                settings: TableSettings {
+                    path_policy,
+                    hash_key: self.hash_key,
+                },
             });
             Plane {
                 addresses,

@@ -16,7 +16,7 @@ pub struct Candidate<'l> {
     /// Which of the rule's matches.
     pub position: usize,
     /// Its place in the order.
-    pub precedence: Precedence,
+    pub precedence: Precedence<'l>,
 }
 
 /// All matches of a listener, the one that is tried first at the top.

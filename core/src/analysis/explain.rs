@@ -4,8 +4,7 @@ use super::candidates::{Candidate, candidates};
 use super::describe;
 use crate::rule::{Listener, Matches, PrecedenceStep};
 use crate::table::{
-    Head, Match, NoMatch, Predicate, RouteTable, Scratch, first_failure, first_grpc_failure,
-    is_grpc,
+    Head, Match, NoMatch, Predicate, RouteTable, first_failure, first_grpc_failure, is_grpc,
 };
 use crate::target::Query;
 
@@ -64,7 +63,7 @@ pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
     let all = candidates(listener);
     let winner = found.as_ref().ok().and_then(|found| {
         all.iter()
-            .find(|candidate| candidate.precedence == *found.precedence())
+            .find(|candidate| candidate.precedence == found.precedence())
             .cloned()
     });
     for candidate in all {
@@ -76,7 +75,7 @@ pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
         });
         let verdict = if !host {
             Verdict::OtherHost
-        } else if let Some((reason, rank)) = failure(&candidate, head, &mut scratch) {
+        } else if let Some((reason, rank)) = failure(&candidate, head) {
             if nearest.is_none_or(|(_, best)| rank > best) {
                 nearest = Some((judged.len(), rank));
             }
@@ -103,17 +102,11 @@ pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
 }
 
 /// The first thing that fails, in words, and how far the candidate got.
-fn failure(
-    candidate: &Candidate<'_>,
-    head: &Head<'_>,
-    scratch: &mut Scratch,
-) -> Option<(String, usize)> {
+fn failure(candidate: &Candidate<'_>, head: &Head<'_>) -> Option<(String, usize)> {
     let failed = match &candidate.rule.matches {
-        Matches::Http(matches) => first_failure(matches.get(candidate.position)?, head, scratch),
+        Matches::Http(matches) => first_failure(matches.get(candidate.position)?, head),
         Matches::Grpc(_) if !is_grpc(head.method, head.headers) => Some(Predicate::NotGrpc),
-        Matches::Grpc(matches) => {
-            first_grpc_failure(matches.get(candidate.position)?, head, scratch)
-        }
+        Matches::Grpc(matches) => first_grpc_failure(matches.get(candidate.position)?, head),
         Matches::Connection => return Some(("it serves connections, not requests".to_owned(), 0)),
     }?;
     let path = || String::from_utf8_lossy(head.target.path()).into_owned();

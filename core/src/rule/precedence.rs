@@ -9,6 +9,7 @@ use super::grpc::GrpcMatch;
 use super::request::{PathMatch, RequestMatch, ValueMatch};
 use super::{Matches, Route, Rule};
 use crate::hostname::Hostname;
+use crate::key::ObjectKey;
 use crate::timestamp::Timestamp;
 
 /// What decides between two matches, in order.
@@ -62,8 +63,8 @@ impl PrecedenceStep {
 type Text = (Reverse<u8>, Reverse<usize>);
 
 /// The key of one match of one rule under one hostname.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Precedence {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Precedence<'r> {
     hostname: (Reverse<u8>, Reverse<usize>),
     path: Text,
     grpc_method: Text,
@@ -72,21 +73,88 @@ pub struct Precedence {
     query: Reverse<usize>,
     /// A route without an age counts as newest.
     age: (bool, Option<Timestamp>),
-    name: Box<str>,
+    name: Name<'r>,
     rule: u16,
     matching: u16,
 }
 
 const NO_TEXT: Text = (Reverse(0), Reverse(0));
 
-impl Precedence {
+/// `namespace/name`, compared as one string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name<'r>(&'r ObjectKey);
+
+impl Ord for Name<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (one, two) = (self.0, other.0);
+        if one.namespace == two.namespace {
+            one.name.cmp(&two.name)
+        } else {
+            one.tie_break().cmp(two.tie_break())
+        }
+        // Routes of different kinds may have one name; they never compete, but the order has to be total.
+        .then(one.kind.cmp(&two.kind))
+    }
+}
+
+impl PartialOrd for Name<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The order of routes whose matches tie: the older first, then the lower name.
+pub(crate) fn route_order(one: &Route, two: &Route) -> Ordering {
+    let age = |route: &Route| (route.created.is_none(), route.created);
+    age(one)
+        .cmp(&age(two))
+        .then_with(|| Name(&one.key).cmp(&Name(&two.key)))
+}
+
+/// The order of HTTPRoute matches of one hostname and one path, or of all regular expressions of one hostname, packed
+/// into a number: the lower is tried first. What ties is told apart by [`route_order`] and the order of rules.
+pub(crate) fn http_rank(one: &RequestMatch) -> u64 {
+    let pattern = match &one.path {
+        PathMatch::Pattern(pattern) => most(pattern.as_str().len(), u32::MAX),
+        PathMatch::Exact(_) | PathMatch::Prefix(_) => 0,
+    };
+    pattern << 32
+        | u64::from(one.method.is_none()) << 31
+        | most(one.headers.len(), 0x7fff) << 16
+        | most(one.query.len(), 0xffff)
+}
+
+/// The order of GRPCRoute matches of one hostname, likewise.
+pub(crate) fn grpc_rank(one: &GrpcMatch) -> u64 {
+    let name = |name: &Option<ValueMatch>| {
+        let (Reverse(kind), Reverse(length)) = text(name);
+        most(usize::from(kind), 3) << 16 | most(length, 0xffff)
+    };
+    name(&one.service) << 34 | name(&one.method) << 16 | most(one.headers.len(), 0xffff)
+}
+
+/// Counts downward from `limit`, so that more comes first.
+fn most(count: usize, limit: u32) -> u64 {
+    u64::from(limit - u32::try_from(count).unwrap_or(limit).min(limit))
+}
+
+/// Kind and length of a gRPC name.
+fn text(name: &Option<ValueMatch>) -> Text {
+    match name {
+        Some(ValueMatch::Exact(name)) => (Reverse(3), Reverse(name.len())),
+        Some(ValueMatch::Pattern(pattern)) => (Reverse(2), Reverse(pattern.as_str().len())),
+        None => NO_TEXT,
+    }
+}
+
+impl<'r> Precedence<'r> {
     /// The key of match number `position` of a rule, or of a rule that has no matches.
     pub fn new(
         hostname: Option<&Hostname>,
-        route: &Route,
+        route: &'r Route,
         rule: &Rule,
         position: usize,
-    ) -> Precedence {
+    ) -> Precedence<'r> {
         let host = |name: &Hostname| {
             (
                 Reverse(if name.is_wildcard() { 1 } else { 2 }),
@@ -101,7 +169,7 @@ impl Precedence {
             headers: Reverse(0),
             query: Reverse(0),
             age: (route.created.is_none(), route.created),
-            name: route.key.namespaced_name().to_string().into(),
+            name: Name(&route.key),
             rule: rule.index,
             matching: 0,
         };
@@ -134,11 +202,6 @@ impl Precedence {
     }
 
     fn grpc(&mut self, one: &GrpcMatch) {
-        let text = |name: &Option<ValueMatch>| match name {
-            Some(ValueMatch::Exact(name)) => (Reverse(3), Reverse(name.len())),
-            Some(ValueMatch::Pattern(pattern)) => (Reverse(2), Reverse(pattern.as_str().len())),
-            None => NO_TEXT,
-        };
         self.path = text(&one.service);
         self.grpc_method = text(&one.method);
         self.headers = Reverse(one.headers.len());
@@ -146,7 +209,7 @@ impl Precedence {
     }
 
     /// Which of two keys is tried first, and the step that decides it; `None` if they are equal.
-    pub fn decided(&self, other: &Precedence) -> Option<(Ordering, PrecedenceStep)> {
+    pub fn decided(&self, other: &Precedence<'_>) -> Option<(Ordering, PrecedenceStep)> {
         let steps = [
             (self.hostname.cmp(&other.hostname), PrecedenceStep::Hostname),
             (self.path.cmp(&other.path), PrecedenceStep::Path),

@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, HeaderName};
 
+use super::RouteTable;
+use super::host::Mark;
 use super::matched::{ListenerMatch, Match, MatchId, RuleId};
-use super::predicate::{first_failure, first_grpc_failure, is_grpc};
-use super::{Candidate, HostTable, RouteTable};
-use crate::rule::{Listener, Matches, Protocol};
+use super::predicate::is_grpc;
 use crate::target::Target;
 
 /// The header fields of a request, wherever the caller keeps them.
@@ -57,13 +57,32 @@ pub enum NoMatch {
     NotImplemented,
 }
 
-/// Memory that one thread matches with, so that matching does not allocate.
+/// Memory that one thread matches with, so that matching does not allocate: see [`RouteTable::scratch`].
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// A value that is looked up.
     pub(super) value: Vec<u8>,
+    /// The ends of path elements.
+    pub(super) marks: Vec<Mark>,
+}
+
+/// A request that is being looked up.
+pub(super) struct Request<'h, 's> {
+    pub(super) head: &'h Head<'h>,
+    pub(super) scratch: &'s mut Scratch,
 }
 
 impl RouteTable {
+    /// Memory for one thread to match with: with it, matching does not allocate.
+    ///
+    /// It serves tables that follow this one, too, and grows if one of them needs more.
+    pub fn scratch(&self) -> Scratch {
+        Scratch {
+            value: Vec::with_capacity(self.candidates.longest_value + 1),
+            marks: Vec::with_capacity(self.deepest as usize),
+        }
+    }
+
     /// The listener that a request belongs to.
     ///
     /// Over TLS the server name says which listener the connection belongs to; a host that belongs to another one is
@@ -73,22 +92,12 @@ impl RouteTable {
     ///
     /// If no listener takes the host, or the request came in by the wrong connection.
     pub fn listener(&self, head: &Head<'_>) -> Result<ListenerMatch<'_>, NoMatch> {
-        if head.method == b"CONNECT" {
-            return Err(NoMatch::NotImplemented);
-        }
-        let web =
-            |listener: &Listener| matches!(listener.protocol, Protocol::Http | Protocol::Https);
-        let host = head.target.host().name();
-        let number = self
-            .most_specific(head.port, host, web)
+        let (host, hash) = self.host_of(head);
+        let number = self.listener_by(head, host, hash)?;
+        let table = self
+            .listeners
+            .get(number as usize)
             .ok_or(NoMatch::NotFound)?;
-        let table = self.listeners.get(number).ok_or(NoMatch::NotFound)?;
-        if table.listener.protocol == Protocol::Https {
-            let https = |listener: &Listener| listener.protocol == Protocol::Https;
-            if self.most_specific(head.port, head.sni, https) != Some(number) {
-                return Err(NoMatch::Misdirected);
-            }
-        }
         Ok(ListenerMatch {
             table: self,
             number,
@@ -98,92 +107,89 @@ impl RouteTable {
 
     /// The rule that serves a request: listener, then rule.
     ///
+    /// The cost does not grow with the number of rules: one look-up for the host and one for each depth at which the host
+    /// has paths. Rules that tie in host and path are found by the rarest value that they ask for. Regular expressions
+    /// take one step for each byte and group of expressions.
+    ///
     /// # Errors
     ///
     /// If none does.
     pub fn find(&self, head: &Head<'_>, scratch: &mut Scratch) -> Result<Match<'_>, NoMatch> {
-        self.listener(head)?.find(head, scratch)
+        let (host, hash) = self.host_of(head);
+        let listener = self.listener_by(head, host, hash)?;
+        self.find_in(listener, head, host, hash, scratch)
     }
 
     /// The match of an id that this table gave out; `None` for one of another table, where that can be seen.
     pub fn resume(&self, id: MatchId) -> Option<Match<'_>> {
-        let listener = self.listeners.get(id.listener as usize)?;
-        let host = listener.hosts.get(id.host as usize)?;
-        let list = if id.grpc { &host.grpc } else { &host.http };
-        let candidate = list.get(id.candidate as usize)?;
-        let slot = self.rules.get(candidate.slot as usize)?;
+        let host = self.hosts.get(id.host as usize)?;
+        let listener = self.listeners.get(host.listener as usize)?;
+        let candidate = self.candidates.all.get(id.candidate as usize)?;
+        let slot = self.rules.get(candidate.rule as usize)?;
         Some(Match {
             id,
-            rule_id: RuleId(candidate.slot),
+            rule_id: RuleId(candidate.rule),
+            hostname: host.name,
+            table: self,
             listener: &listener.listener,
-            route: &slot.route,
-            rule: &slot.rule,
+            slot,
             position: candidate.position,
-            precedence: &candidate.precedence,
         })
     }
 
+    /// The host that a request asks for, and its hash.
+    #[inline]
+    pub(super) fn host_of<'h>(&self, head: &Head<'h>) -> (Option<&'h [u8]>, u64) {
+        let host = head.target.host().name().map(str::as_bytes);
+        (host, self.hasher.text(host.unwrap_or_default()))
+    }
+
+    #[inline]
+    fn listener_by(&self, head: &Head<'_>, host: Option<&[u8]>, hash: u64) -> Result<u32, NoMatch> {
+        if head.method == b"CONNECT" {
+            return Err(NoMatch::NotImplemented);
+        }
+        self.listener_of(head.port, head.sni, host, hash)
+    }
+
+    #[inline]
     pub(super) fn find_in(
         &self,
-        number: usize,
+        listener: u32,
         head: &Head<'_>,
+        name: Option<&[u8]>,
+        hash: u64,
         scratch: &mut Scratch,
     ) -> Result<Match<'_>, NoMatch> {
-        let table = self.listeners.get(number).ok_or(NoMatch::NotFound)?;
-        let grpc = is_grpc(head.method, head.headers);
+        let table = self
+            .listeners
+            .get(listener as usize)
+            .ok_or(NoMatch::NotFound)?;
+        let mut request = Request { head, scratch };
+        let mut grpc = None;
+        let found = table
+            .hosts
+            .of(&self.hosts_by_name, &self.texts, &self.hasher, name, hash);
         // The next less specific host gets its turn when no rule of a host matches.
-        for host_number in table.hosts_of(head.target.host().name()) {
-            let Some(host) = table.hosts.get(host_number as usize) else {
+        for number in found {
+            let Some(host) = self.hosts.get(number as usize) else {
                 continue;
             };
-            let found = if grpc {
-                self.first(host, true, head, scratch)
-            } else {
-                None
+            let by_grpc = match self.grpc.get(host.grpc as usize) {
+                Some(routes) if *grpc.get_or_insert_with(|| is_grpc(head.method, head.headers)) => {
+                    self.first_grpc(number, routes, &mut request)
+                }
+                _ => None,
             };
-            let found = found.map(|at| (true, at));
-            if let Some((grpc, at)) =
-                found.or_else(|| Some((false, self.first(host, false, head, scratch)?)))
-            {
-                let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let found = by_grpc.or_else(|| self.first_http(number, host, &mut request));
+            if let Some(candidate) = found {
                 let id = MatchId {
-                    listener: small(number),
-                    host: host_number,
-                    candidate: small(at),
-                    grpc,
+                    host: number,
+                    candidate,
                 };
                 return self.resume(id).ok_or(NoMatch::NotFound);
             }
         }
         Err(NoMatch::NotFound)
-    }
-
-    /// The first candidate of a host that fits: they lie in the order of precedence.
-    fn first(
-        &self,
-        host: &HostTable,
-        grpc: bool,
-        head: &Head<'_>,
-        scratch: &mut Scratch,
-    ) -> Option<usize> {
-        let list = if grpc { &host.grpc } else { &host.http };
-        list.iter()
-            .position(|candidate| self.fits(candidate, head, scratch))
-    }
-
-    fn fits(&self, candidate: &Candidate, head: &Head<'_>, scratch: &mut Scratch) -> bool {
-        let Some(slot) = self.rules.get(candidate.slot as usize) else {
-            return false;
-        };
-        let position = usize::from(candidate.position);
-        match &slot.rule.matches {
-            Matches::Http(matches) => matches
-                .get(position)
-                .is_some_and(|one| first_failure(one, head, scratch).is_none()),
-            Matches::Grpc(matches) => matches
-                .get(position)
-                .is_some_and(|one| first_grpc_failure(one, head, scratch).is_none()),
-            Matches::Connection => false,
-        }
     }
 }

@@ -1,26 +1,132 @@
 //! Which listener a request or a connection belongs to: the most specific one, and only that (listener isolation).
 
-use super::{ListenerTable, NoMatch, RouteTable};
-use crate::rule::{Listener, Protocol, TlsMode};
+use std::sync::Arc;
+
+use super::hash::Hasher;
+use super::index::Index;
+use super::names::Names;
+use super::texts::{Interner, Texts};
+use super::{NoMatch, RouteTable};
+use crate::rule::{Backends, Listener, Protocol, TlsMode};
+
+/// A listener, and the hosts of the routes attached to it.
+#[derive(Debug)]
+pub(super) struct ListenerTable {
+    pub(super) listener: Arc<Listener>,
+    pub(super) hosts: Names,
+}
+
+/// The listeners by port and hostname.
+#[derive(Debug, Default)]
+pub(super) struct Ports {
+    ports: Vec<Port>,
+    names: Index,
+}
+
+/// The listeners of one port, by what asks for one.
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    number: u16,
+    /// HTTP and HTTPS, asked for by the host of a request.
+    web: Names,
+    /// HTTPS, asked for by the server name of a request's connection.
+    https: Names,
+    /// HTTPS and TLS, asked for by the server name of a new connection.
+    tls: Names,
+    tcp: Names,
+    udp: Names,
+}
+
+impl Ports {
+    /// Sorts listeners in; they come in order, so of two for one name the first is kept.
+    pub(super) fn build(
+        listeners: &[Arc<Listener>],
+        interner: &mut Interner,
+        hasher: &Hasher,
+    ) -> Ports {
+        let mut ports = Ports::default();
+        for (number, listener) in (0..).zip(listeners) {
+            if ports.ports.last().map(|port| port.number) != Some(listener.port) {
+                let scope = u32::from(listener.port) << 3;
+                ports.ports.push(Port {
+                    number: listener.port,
+                    web: Names::new(scope),
+                    https: Names::new(scope + 1),
+                    tls: Names::new(scope + 2),
+                    tcp: Names::new(scope + 3),
+                    udp: Names::new(scope + 4),
+                });
+            }
+            let Some(port) = ports.ports.last_mut() else {
+                continue;
+            };
+            let kinds: &mut [&mut Names] = match listener.protocol {
+                Protocol::Http => &mut [&mut port.web],
+                Protocol::Https => &mut [&mut port.web, &mut port.https, &mut port.tls],
+                Protocol::Tls => &mut [&mut port.tls],
+                Protocol::Tcp => &mut [&mut port.tcp],
+                Protocol::Udp => &mut [&mut port.udp],
+            };
+            for names in kinds {
+                let name = match listener.protocol {
+                    // TCPRoute, UDPRoute: the port says everything.
+                    Protocol::Tcp | Protocol::Udp => None,
+                    _ => listener.hostname.as_ref(),
+                };
+                names.add(name, number, &mut ports.names, interner, hasher);
+            }
+        }
+        ports
+    }
+
+    fn port(&self, number: u16) -> Option<&Port> {
+        self.ports.iter().find(|port| port.number == number)
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.ports.capacity() * size_of::<Port>() + self.names.memory()
+    }
+}
 
 impl RouteTable {
-    /// The most specific listener of a port that takes a host, among those that `takes` admits.
+    /// The number of the listener that a request belongs to. `hash` is that of its host.
     ///
-    /// Listeners lie in that order, so the first is the answer.
-    pub(super) fn most_specific(
+    /// Over TLS the server name says which listener the connection belongs to; a host that belongs to another one is
+    /// misdirected (RFC 9110 section 15.5.20).
+    #[inline]
+    pub(super) fn listener_of(
         &self,
         port: u16,
-        host: Option<&str>,
-        takes: impl Fn(&Listener) -> bool,
-    ) -> Option<usize> {
-        let start = self
-            .listeners
-            .partition_point(|table| table.listener.port < port);
-        let of_port = self.listeners.iter().enumerate().skip(start);
-        of_port
-            .take_while(|(_, table)| table.listener.port == port)
-            .find(|(_, table)| takes(&table.listener) && admits(&table.listener, host))
-            .map(|(number, _)| number)
+        sni: Option<&str>,
+        host: Option<&[u8]>,
+        hash: u64,
+    ) -> Result<u32, NoMatch> {
+        let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
+        let names = &self.ports.names;
+        let most_specific = |kind: &Names, name: Option<&[u8]>, hash: u64| {
+            kind.of(names, &self.texts, &self.hasher, name, hash).next()
+        };
+        let number = most_specific(&port.web, host, hash).ok_or(NoMatch::NotFound)?;
+        if port.https.is_empty() || self.protocol(number) != Some(Protocol::Https) {
+            return Ok(number);
+        }
+        let sni = sni.map(str::as_bytes);
+        let own = if sni == host {
+            most_specific(&port.https, host, hash)
+        } else {
+            let hash = self.hasher.text(sni.unwrap_or_default());
+            most_specific(&port.https, sni, hash)
+        };
+        if own == Some(number) {
+            Ok(number)
+        } else {
+            Err(NoMatch::Misdirected)
+        }
+    }
+
+    fn protocol(&self, listener: u32) -> Option<Protocol> {
+        let table = self.listeners.get(listener as usize)?;
+        Some(table.listener.protocol)
     }
 
     /// The listener that a TLS connection belongs to: whose certificate is shown, or whose bytes are passed on.
@@ -29,34 +135,63 @@ impl RouteTable {
     ///
     /// If no listener takes the server name: the connection is closed.
     pub fn find_tls(&self, port: u16, sni: Option<&str>) -> Result<TlsMatch<'_>, NoMatch> {
-        let secure =
-            |listener: &Listener| matches!(listener.protocol, Protocol::Https | Protocol::Tls);
-        let number = self
-            .most_specific(port, sni, secure)
-            .ok_or(NoMatch::NotFound)?;
-        let table = self.listeners.get(number).ok_or(NoMatch::NotFound)?;
-        let backends = || {
-            table
-                .connection_of(sni)
-                .and_then(|slot| self.rules.get(slot as usize))
-        };
+        let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
+        let name = sni.map(str::as_bytes);
+        let hash = self.hasher.text(name.unwrap_or_default());
+        let mut found = port
+            .tls
+            .of(&self.ports.names, &self.texts, &self.hasher, name, hash);
+        let number = found.next().ok_or(NoMatch::NotFound)?;
+        let table = self.listeners.get(number as usize);
+        let table = table.ok_or(NoMatch::NotFound)?;
+        let passes = |tls: &crate::rule::ListenerTls| tls.mode == TlsMode::Passthrough;
         Ok(TlsMatch {
             listener: &table.listener,
-            passthrough: table
-                .listener
-                .tls
-                .as_ref()
-                .is_some_and(|tls| tls.mode == TlsMode::Passthrough),
-            backends: backends().map(|slot| &slot.rule.backends),
+            passthrough: table.listener.tls.as_ref().is_some_and(passes),
+            backends: self.connection(table, name, hash),
         })
     }
-}
 
-fn admits(listener: &Listener, host: Option<&str>) -> bool {
-    match (&listener.hostname, host) {
-        (None, _) => true,
-        (Some(name), Some(host)) => name.matches(host),
-        (Some(_), None) => false,
+    /// The backends that TCP connections to a port go to.
+    ///
+    /// # Errors
+    ///
+    /// If nothing serves them: they are closed.
+    pub fn find_tcp(&self, port: u16) -> Result<&Backends, NoMatch> {
+        self.find_port(port, |port| &port.tcp)
+    }
+
+    /// The backends that datagrams to a port go to.
+    ///
+    /// # Errors
+    ///
+    /// If nothing serves them: they are dropped.
+    pub fn find_udp(&self, port: u16) -> Result<&Backends, NoMatch> {
+        self.find_port(port, |port| &port.udp)
+    }
+
+    fn find_port(&self, port: u16, kind: fn(&Port) -> &Names) -> Result<&Backends, NoMatch> {
+        let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
+        let mut found = kind(port).of(&self.ports.names, &self.texts, &self.hasher, None, 0);
+        let number = found.next().ok_or(NoMatch::NotFound)?;
+        let table = self.listeners.get(number as usize);
+        let table = table.ok_or(NoMatch::NotFound)?;
+        self.connection(table, None, 0).ok_or(NoMatch::NotFound)
+    }
+
+    /// The backends of a listener's TLSRoutes, TCPRoutes or UDPRoutes for a name: the most specific name that has any.
+    fn connection(
+        &self,
+        table: &ListenerTable,
+        name: Option<&[u8]>,
+        hash: u64,
+    ) -> Option<&Backends> {
+        let texts: &Texts = &self.texts;
+        let mut hosts = table
+            .hosts
+            .of(&self.hosts_by_name, texts, &self.hasher, name, hash);
+        let slot = hosts.find_map(|host| self.connections.get(&host))?;
+        Some(&self.rules.get(*slot as usize)?.rule.backends)
     }
 }
 
@@ -69,26 +204,5 @@ pub struct TlsMatch<'t> {
     /// Whether the bytes are passed on as they are.
     pub passthrough: bool,
     /// For listeners of protocol TLS: the backends of the TLSRoute that serves the name; `None` closes the connection.
-    pub backends: Option<&'t crate::rule::Backends>,
-}
-
-impl ListenerTable {
-    /// The tables of a host, most specific first.
-    pub(super) fn hosts_of<'t>(&'t self, host: Option<&'t str>) -> impl Iterator<Item = u32> + 't {
-        let exact = host.and_then(|host| self.exact.get(host)).copied();
-        let name = host
-            .filter(|_| !self.wildcard.is_empty())
-            .unwrap_or_default();
-        // The first dot gives the longest suffix, which is the most specific wildcard. One stands for at least one label.
-        let wildcards = name
-            .match_indices('.')
-            .filter(|(at, _)| *at > 0)
-            .filter_map(|(at, _)| self.wildcard.get(name.get(at..)?).copied());
-        exact.into_iter().chain(wildcards).chain(self.any)
-    }
-
-    fn connection_of(&self, sni: Option<&str>) -> Option<u32> {
-        self.hosts_of(sni)
-            .find_map(|host| self.hosts.get(host as usize)?.connection)
-    }
+    pub backends: Option<&'t Backends>,
 }

@@ -1,15 +1,19 @@
 //! What a table answers, and what the answer asks for.
 
+use std::fmt;
+
 use http::header::{HOST, HeaderValue, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Response, StatusCode, Uri};
 
-use super::RouteTable;
 use super::find::{Head, NoMatch, Scratch};
+use super::texts::TextId;
+use super::{RouteTable, RuleSlot};
+use crate::hostname::Hostname;
 use crate::key::ObjectKey;
 use crate::rule::{
     Backends, Cors, ExternalAuth, Fault, HeaderEdits, Listener, Matches, Mirror, Origin, PathMatch,
-    Picked, Precedence, Protocol, Redirect, RequestMatch, Rewrite, Route, Rule,
+    Picked, Precedence, Protocol, Redirect, RequestMatch, Rewrite, Rule,
 };
 use crate::target::{PathPolicy, Target, canonical_path};
 
@@ -27,18 +31,34 @@ impl RuleId {
 /// A match by number: it outlives the borrow of the table, for servers that work in phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MatchId {
-    pub(super) listener: u32,
     pub(super) host: u32,
     pub(super) candidate: u32,
-    pub(super) grpc: bool,
 }
 
 /// The listener that a request belongs to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct ListenerMatch<'t> {
     pub(super) table: &'t RouteTable,
-    pub(super) number: usize,
+    pub(super) number: u32,
     pub(super) listener: &'t Listener,
+}
+
+impl fmt::Debug for ListenerMatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ListenerMatch")
+            .field(&self.listener.name)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Match<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Match")
+            .field("route", self.route())
+            .field("rule", &self.rule().index)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'t> ListenerMatch<'t> {
@@ -53,20 +73,21 @@ impl<'t> ListenerMatch<'t> {
     ///
     /// If none does: 404.
     pub fn find(&self, head: &Head<'_>, scratch: &mut Scratch) -> Result<Match<'t>, NoMatch> {
-        self.table.find_in(self.number, head, scratch)
+        let (host, hash) = self.table.host_of(head);
+        self.table.find_in(self.number, head, host, hash, scratch)
     }
 }
 
 /// The rule that serves a request, and the match by which it does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Match<'t> {
     pub(super) id: MatchId,
     pub(super) rule_id: RuleId,
+    pub(super) hostname: TextId,
+    pub(super) table: &'t RouteTable,
     pub(super) listener: &'t Listener,
-    pub(super) route: &'t Route,
-    pub(super) rule: &'t Rule,
+    pub(super) slot: &'t RuleSlot,
     pub(super) position: u16,
-    pub(super) precedence: &'t Precedence,
 }
 
 /// What has to be done before the request goes on, in this order.
@@ -136,12 +157,12 @@ impl<'t> Match<'t> {
 
     /// The route.
     pub fn route(&self) -> &'t ObjectKey {
-        &self.route.key
+        &self.slot.route.key
     }
 
     /// The rule.
     pub fn rule(&self) -> &'t Rule {
-        self.rule
+        &self.slot.rule
     }
 
     /// Which entry of the rule's `matches` it is.
@@ -149,19 +170,30 @@ impl<'t> Match<'t> {
         self.position
     }
 
+    /// The hostname of the route by which the request came, as written there; `None` if the route takes every host.
+    pub fn hostname(&self) -> Option<&'t Hostname> {
+        let text = self.table.texts.get(self.hostname);
+        let stored = |name: &&Hostname| {
+            let name = name.suffix().unwrap_or_else(|| name.as_str());
+            name.as_bytes() == text
+        };
+        self.slot.route.hostnames.iter().find(stored)
+    }
+
     /// Why this one won.
-    pub fn precedence(&self) -> &'t Precedence {
-        self.precedence
+    pub fn precedence(&self) -> Precedence<'t> {
+        let RuleSlot { route, rule } = self.slot;
+        Precedence::new(self.hostname(), route, rule, usize::from(self.position))
     }
 
     /// The backends.
     pub fn backends(&self) -> &'t Backends {
-        &self.rule.backends
+        &self.rule().backends
     }
 
     /// The prefix that matched, without trailing slashes; empty if no prefix did.
     pub fn prefix(&self) -> &'t [u8] {
-        match &self.rule.matches {
+        match &self.rule().matches {
             Matches::Http(matches) => match matches.get(usize::from(self.position)) {
                 Some(RequestMatch {
                     path: PathMatch::Prefix(prefix),
@@ -175,7 +207,7 @@ impl<'t> Match<'t> {
 
     /// What has to be done before the request goes on.
     pub fn steps(&self) -> impl Iterator<Item = Step<'t>> + use<'t> {
-        let filters = &self.rule.filters;
+        let filters = &self.rule().filters;
         let fault = filters.fault.iter().map(Step::Fault);
         fault
             .chain(filters.cors.iter().map(Step::Cors))
@@ -202,7 +234,7 @@ impl<'t> Match<'t> {
         picked: Option<&Picked<'t>>,
     ) -> impl Iterator<Item = ResponseStep<'t>> + use<'t> {
         let backend = picked.and_then(|picked| picked.backend.filters.response_headers.as_ref());
-        let filters = &self.rule.filters;
+        let filters = &self.rule().filters;
         let edits = backend.into_iter().chain(&filters.response_headers);
         edits
             .map(ResponseStep::ResponseHeaders)

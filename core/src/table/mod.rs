@@ -5,20 +5,41 @@
 //! the order of [`crate::rule::Precedence`], so the first that matches is the answer.
 
 mod build;
+mod candidate;
+mod conditions;
 mod find;
+mod grpc;
+mod hash;
+mod host;
+mod index;
+mod leaf_index;
 mod listener;
 mod matched;
+mod method;
+mod names;
+mod patterns;
 mod predicate;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use find::{Head, Headers, NoMatch, Scratch};
+pub use listener::TlsMatch;
 pub use matched::{Action, ListenerMatch, Match, MatchId, ResponseStep, RuleId, Step};
 pub use predicate::{Predicate, first_failure, first_grpc_failure, is_grpc};
 
+use candidate::Candidates;
+use grpc::GrpcHost;
+use hash::Hasher;
+use host::Host;
+use index::Index;
+use listener::{ListenerTable, Ports};
+use patterns::Patterns;
+use texts::Texts;
+
 use crate::key::ObjectKey;
-use crate::rule::{Backends, Listener, Precedence, Route, Rule};
+use crate::rule::{Listener, Route, Rule};
 use crate::target::{PathPolicy, Raw, Refused, Target};
 
 /// What a table is built of: the listeners of all Gateways that share an address, with the routes attached to them.
@@ -37,14 +58,31 @@ pub struct TableInput {
 pub struct TableSettings {
     /// How request paths are brought into canonical form.
     pub path_policy: PathPolicy,
+    /// The key of the table's hashes, best drawn at random once for each process: who does not know it cannot make
+    /// requests or names that collide. It changes no answer.
+    pub hash_key: [u64; 2],
 }
 
 /// An immutable table of routes. Cheap to share as `Arc`; `Send` and `Sync`.
 #[derive(Debug)]
 pub struct RouteTable {
     settings: TableSettings,
-    listeners: Vec<ListenerTable>,
+    hasher: Hasher,
+    texts: Texts,
     inputs: Vec<Arc<Listener>>,
+    listeners: Vec<ListenerTable>,
+    ports: Ports,
+    hosts_by_name: Index,
+    hosts: Vec<Host>,
+    grpc: Vec<GrpcHost>,
+    /// The most path elements of any prefix.
+    deepest: u32,
+    /// Paths, heads of expressions and gRPC names below a host.
+    paths: Index,
+    candidates: Candidates,
+    patterns: Patterns,
+    /// TLSRoute, TCPRoute and UDPRoute: the rule's slot, by host.
+    connections: BTreeMap<u32, u32>,
     rules: Vec<RuleSlot>,
 }
 
@@ -55,42 +93,52 @@ struct RuleSlot {
     rule: Arc<Rule>,
 }
 
-/// One listener and the hostnames of the routes attached to it.
-#[derive(Debug)]
-struct ListenerTable {
-    listener: Arc<Listener>,
-    exact: BTreeMap<Box<str>, u32>,
-    /// By what follows the `*`, with its dot.
-    wildcard: BTreeMap<Box<str>, u32>,
-    any: Option<u32>,
-    hosts: Vec<HostTable>,
-    /// TLSRoute, TCPRoute and UDPRoute: the oldest route serves.
-    connection: Option<u32>,
+/// Bytes that the parts of a table hold. Rules, names and expressions that the caller shares with it are not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Hostnames, paths and values, each stored once.
+    pub texts: usize,
+    /// Listeners and hosts.
+    pub hosts: usize,
+    /// Paths.
+    pub paths: usize,
+    /// Candidates, and how they are told apart.
+    pub candidates: usize,
+    /// Automata of the expressions over paths.
+    pub patterns: usize,
+    /// Numbers of rules.
+    pub rules: usize,
 }
 
-/// The candidates of one hostname, in the order in which they are tried.
-#[derive(Debug, Default)]
-struct HostTable {
-    http: Vec<Candidate>,
-    grpc: Vec<Candidate>,
-    /// The TLSRoute that serves the name.
-    connection: Option<u32>,
-}
-
-/// One match of one rule.
-#[derive(Debug)]
-struct Candidate {
-    precedence: Precedence,
-    slot: u32,
-    position: u16,
+impl Memory {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        self.texts + self.hosts + self.paths + self.candidates + self.patterns + self.rules
+    }
 }
 
 impl RouteTable {
     /// Builds a table. It never fails: everything that could be wrong was refused when it was resolved.
     ///
-    /// The cost is that of sorting the matches of each host.
+    /// The cost is linear in the matches, but for sorting them. Routes that hang on several listeners are best given as
+    /// one `Arc`: their rules are then numbered once.
     pub fn build(input: &TableInput) -> RouteTable {
         build::table(input)
+    }
+
+    /// Bytes that it holds.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            texts: self.texts.memory(),
+            hosts: self.hosts_by_name.memory()
+                + self.hosts.capacity() * size_of::<Host>()
+                + self.ports.memory(),
+            paths: self.paths.memory(),
+            candidates: self.candidates.memory(),
+            patterns: self.patterns.memory(),
+            rules: self.rules.capacity() * size_of::<RuleSlot>(),
+        }
     }
 
     /// The listeners, ordered by port, then the most specific hostname first.
@@ -116,11 +164,6 @@ impl RouteTable {
         Target::parse(raw, &self.settings.path_policy, buffer)
     }
 
-    /// Memory for one thread to match with.
-    pub fn scratch(&self) -> Scratch {
-        Scratch::default()
-    }
-
     /// A rule by its number.
     pub fn rule(&self, id: RuleId) -> Option<&Rule> {
         self.rules.get(id.0 as usize).map(|slot| &*slot.rule)
@@ -139,36 +182,6 @@ impl RouteTable {
     /// How many numbers of rules are in use: callers may keep arrays of that length beside the table.
     pub fn rule_slots(&self) -> u32 {
         u32::try_from(self.rules.len()).unwrap_or(u32::MAX)
-    }
-
-    /// The backends that TCP connections to a port go to.
-    ///
-    /// # Errors
-    ///
-    /// If nothing serves them: they are closed.
-    pub fn find_tcp(&self, port: u16) -> Result<&Backends, NoMatch> {
-        self.connection(port, crate::rule::Protocol::Tcp)
-    }
-
-    /// The backends that datagrams to a port go to.
-    ///
-    /// # Errors
-    ///
-    /// If nothing serves them: they are dropped.
-    pub fn find_udp(&self, port: u16) -> Result<&Backends, NoMatch> {
-        self.connection(port, crate::rule::Protocol::Udp)
-    }
-
-    fn connection(&self, port: u16, protocol: crate::rule::Protocol) -> Result<&Backends, NoMatch> {
-        let table = self
-            .listeners
-            .iter()
-            .find(|table| table.listener.port == port && table.listener.protocol == protocol);
-        let slot = table
-            .and_then(|table| table.connection)
-            .ok_or(NoMatch::NotFound)?;
-        let slot = self.rules.get(slot as usize).ok_or(NoMatch::NotFound)?;
-        Ok(&slot.rule.backends)
     }
 }
 

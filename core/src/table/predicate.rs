@@ -1,9 +1,10 @@
-//! Whether a request fits a match: path, method, headers, query, and the names of gRPC.
+//! Whether a request fits a match, read plainly: path, method, headers, query, and the names of gRPC.
 
 use http::HeaderName;
 use http::header::{CONTENT_TYPE, COOKIE};
 
-use super::find::{Head, Headers, Scratch};
+use super::find::{Head, Headers};
+use crate::pattern::Pattern;
 use crate::rule::{GrpcMatch, HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
 use crate::target::{Query, values_equal};
 
@@ -29,12 +30,8 @@ pub enum Predicate<'m> {
 
 /// The first thing about an HTTPRoute match that a request fails, or `None` if it fits.
 ///
-/// No allocation, once `scratch` has grown to the longest value that an expression looks at.
-pub fn first_failure<'m>(
-    one: &'m RequestMatch,
-    head: &Head<'_>,
-    scratch: &mut Scratch,
-) -> Option<Predicate<'m>> {
+/// The plain reading of a match, without any index. No allocation.
+pub fn first_failure<'m>(one: &'m RequestMatch, head: &Head<'_>) -> Option<Predicate<'m>> {
     if !path(&one.path, head.target.path()) {
         return Some(Predicate::Path(&one.path));
     }
@@ -46,24 +43,19 @@ pub fn first_failure<'m>(
     if let Some(failed) = one
         .headers
         .iter()
-        .find(|field| !header(field, head.headers, scratch))
+        .find(|field| !header(field, head.headers))
     {
         return Some(Predicate::Header(failed));
     }
-    let query = head.target.query().unwrap_or_default();
     let failed = one
         .query
         .iter()
-        .find(|parameter| !parameter_fits(parameter, query, scratch));
+        .find(|parameter| !parameter_fits(parameter, head));
     failed.map(Predicate::Query)
 }
 
 /// The first thing about a GRPCRoute match that a request fails, or `None` if it fits.
-pub fn first_grpc_failure<'m>(
-    one: &'m GrpcMatch,
-    head: &Head<'_>,
-    scratch: &mut Scratch,
-) -> Option<Predicate<'m>> {
+pub fn first_grpc_failure<'m>(one: &'m GrpcMatch, head: &Head<'_>) -> Option<Predicate<'m>> {
     let Some((service, method)) = grpc_names(head.target.path()) else {
         return Some(Predicate::NotGrpc);
     };
@@ -80,12 +72,12 @@ pub fn first_grpc_failure<'m>(
     let failed = one
         .headers
         .iter()
-        .find(|field| !header(field, head.headers, scratch));
+        .find(|field| !header(field, head.headers));
     failed.map(Predicate::Header)
 }
 
 /// `/service/method`: exactly two segments.
-fn grpc_names(path: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn grpc_names(path: &[u8]) -> Option<(&[u8], &[u8])> {
     let path = path.strip_prefix(b"/")?;
     let at = path.iter().position(|&byte| byte == b'/')?;
     let (service, method) = (&path[..at], &path[at + 1..]);
@@ -125,45 +117,48 @@ fn value(wanted: &ValueMatch, value: &[u8]) -> bool {
     }
 }
 
-fn parameter_fits(parameter: &QueryMatch, query: &[u8], scratch: &mut Scratch) -> bool {
-    let Some(given) = Query::new(query).first(parameter.name.as_bytes()) else {
-        return false;
-    };
-    match &parameter.value {
-        ValueMatch::Exact(exact) => values_equal(given, exact),
-        ValueMatch::Pattern(pattern) => {
-            scratch.value.clear();
-            scratch.value.extend(Query::decode(given));
-            pattern.matches(&scratch.value)
-        }
+fn parameter_fits(parameter: &QueryMatch, head: &Head<'_>) -> bool {
+    Parameter::of(head, &parameter.name).is_some_and(|given| match &parameter.value {
+        ValueMatch::Exact(exact) => given.is(exact),
+        ValueMatch::Pattern(pattern) => given.matches(pattern),
+    })
+}
+
+/// The first value of a query parameter, still encoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parameter<'r>(&'r [u8]);
+
+impl<'r> Parameter<'r> {
+    pub(super) fn of(head: &Head<'r>, name: &str) -> Option<Parameter<'r>> {
+        let query = Query::new(head.target.query()?);
+        query.first(name.as_bytes()).map(Parameter)
+    }
+
+    pub(super) fn is(self, value: &[u8]) -> bool {
+        values_equal(self.0, value)
+    }
+
+    pub(super) fn matches(self, pattern: &Pattern) -> bool {
+        let mut run = pattern.run();
+        Query::decode(self.0).for_each(|byte| run.step(byte));
+        run.matched()
+    }
+}
+
+fn header(field: &HeaderMatch, headers: &dyn Headers) -> bool {
+    match &field.value {
+        ValueMatch::Exact(exact) => is_joined(&field.name, exact, headers),
+        ValueMatch::Pattern(pattern) => matches_joined(&field.name, pattern, headers),
     }
 }
 
 /// Repeated fields count as one, joined by `,` (RFC 9110 section 5.3), those of Cookie by `; ` (RFC 9113 section 8.2.3).
-fn header(field: &HeaderMatch, headers: &dyn Headers, scratch: &mut Scratch) -> bool {
-    match &field.value {
-        ValueMatch::Exact(exact) => equals_joined(&field.name, exact, headers),
-        ValueMatch::Pattern(pattern) => {
-            let mut seen = false;
-            scratch.value.clear();
-            headers.each(&field.name, &mut |value| {
-                if seen {
-                    scratch.value.extend_from_slice(separator(&field.name));
-                }
-                scratch.value.extend_from_slice(value);
-                seen = true;
-            });
-            seen && pattern.matches(&scratch.value)
-        }
-    }
-}
-
 fn separator(name: &HeaderName) -> &'static [u8] {
     if *name == COOKIE { b"; " } else { b"," }
 }
 
 /// Whether the joined value is this one, without joining it.
-fn equals_joined(name: &HeaderName, exact: &[u8], headers: &dyn Headers) -> bool {
+pub(super) fn is_joined(name: &HeaderName, exact: &[u8], headers: &dyn Headers) -> bool {
     let mut rest = Some(exact);
     let mut seen = false;
     headers.each(name, &mut |value| {
@@ -176,4 +171,39 @@ fn equals_joined(name: &HeaderName, exact: &[u8], headers: &dyn Headers) -> bool
         seen = true;
     });
     seen && rest.is_some_and(<[u8]>::is_empty)
+}
+
+/// Whether the joined value matches a pattern, without joining it.
+pub(super) fn matches_joined(name: &HeaderName, pattern: &Pattern, headers: &dyn Headers) -> bool {
+    let mut run = pattern.run();
+    let mut seen = false;
+    headers.each(name, &mut |value| {
+        if seen {
+            run.feed(separator(name));
+        }
+        run.feed(value);
+        seen = true;
+    });
+    seen && run.matched()
+}
+
+/// Joins the values of a field in an empty buffer; false if there is none, or more than `longest` bytes of them.
+pub(super) fn join(
+    name: &HeaderName,
+    headers: &dyn Headers,
+    longest: usize,
+    buffer: &mut Vec<u8>,
+) -> bool {
+    let mut seen = false;
+    let mut fits = true;
+    headers.each(name, &mut |value| {
+        let between = if seen { separator(name) } else { b"" };
+        fits = fits && buffer.len() + between.len() + value.len() <= longest;
+        if fits {
+            buffer.extend_from_slice(between);
+            buffer.extend_from_slice(value);
+        }
+        seen = true;
+    });
+    seen && fits
 }

@@ -29,6 +29,11 @@ impl<'q> Query<'q> {
         })
     }
 
+    /// Whether an encoded value stands for its own bytes.
+    pub fn is_literal(value: &[u8]) -> bool {
+        !value.iter().any(|byte| matches!(byte, b'%' | b'+'))
+    }
+
     /// The bytes that an encoded value stands for.
     pub fn decode(value: &[u8]) -> impl Iterator<Item = u8> + '_ {
         let mut rest = value;
@@ -55,5 +60,8 @@ impl<'q> Query<'q> {
 
 /// Whether an encoded value stands for these bytes.
 pub fn values_equal(encoded: &[u8], decoded: &[u8]) -> bool {
+    if Query::is_literal(encoded) {
+        return encoded == decoded;
+    }
     encoded.len() >= decoded.len() && Query::decode(encoded).eq(decoded.iter().copied())
 }

@@ -1,12 +1,14 @@
 //! Regular expressions over whole values, within a budget.
 
+mod automaton;
+mod classes;
+
 use std::fmt;
 use std::sync::Arc;
 
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
-use regex_syntax::hir::{Hir, Look};
+use regex_syntax::hir::Hir;
+
+pub(crate) use automaton::{Automaton, NotBuilt, Run};
 
 /// What one expression may cost. Those that routes write in earnest need a small part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +18,8 @@ pub struct PatternLimits {
     pub length: usize,
     /// Groups and repetitions inside each other: 50.
     pub nesting: u32,
-    /// Bytes of the compiled automaton: 256 KiB.
-    pub compiled: usize,
-    /// Bytes that matching may keep by thread: 256 KiB.
-    pub cache: usize,
+    /// Bytes of the automaton that it becomes: 256 KiB. Building one takes time and memory in proportion.
+    pub automaton: usize,
 }
 
 impl Default for PatternLimits {
@@ -27,16 +27,17 @@ impl Default for PatternLimits {
         Self {
             length: 4_096,
             nesting: 50,
-            compiled: 256 << 10,
-            cache: 256 << 10,
+            automaton: 256 << 10,
         }
     }
 }
 
 /// A regular expression that matches whole values, byte for byte.
 ///
-/// The syntax is that of the `regex` crate, except that `&&`, `--` and `~~` inside classes are plain characters, as in
-/// RE2 and POSIX. Matching takes time linear in the value. Cloning is cheap.
+/// The syntax is that of the `regex` crate, except that classes mean what they mean in RE2 and POSIX (`&&`, `--` and `~~`
+/// are plain characters) and that letters, digits and the rest of what `\w`, `\d`, `\s`, `\b` and `.` stand for are those of
+/// ASCII and single bytes, unless the pattern says `(?u)`. A pattern is a deterministic automaton of bounded size: matching
+/// takes one step for each byte and allocates nothing. Cloning is cheap.
 ///
 /// ```
 /// use gatepost::pattern::{Pattern, PatternLimits};
@@ -48,8 +49,8 @@ impl Default for PatternLimits {
 #[derive(Clone)]
 pub struct Pattern {
     text: Arc<str>,
-    hir: Arc<Hir>,
-    regex: Regex,
+    parsed: Arc<Hir>,
+    automaton: Arc<Automaton>,
 }
 
 /// An expression that does not parse, or costs more than allowed.
@@ -87,38 +88,30 @@ impl Pattern {
         }
         let mut parser = regex_syntax::ParserBuilder::new()
             .utf8(false)
+            .unicode(false)
             .nest_limit(limits.nesting)
             .build();
-        let hir = parser.parse(&plain_classes(text)).map_err(|error| {
+        // The pattern is parsed by itself and its parsed form is anchored, never its text: pasted anchors would let
+        // `foo)|(?:.*` out of its group.
+        let parsed = parser.parse(&classes::plain(text)).map_err(|error| {
             invalid(format!(
                 "the regular expression `{shown}` is not valid: {}",
                 first_cause(&error)
             ))
         })?;
-        // Anchoring the parsed form, never the text: pasted anchors would let `foo)|(?:.*` out of its group.
-        let whole = Hir::concat(vec![Hir::look(Look::Start), hir, Hir::look(Look::End)]);
-        let config = Regex::config()
-            .utf8_empty(false)
-            .nfa_size_limit(Some(limits.compiled))
-            .onepass_size_limit(Some(limits.compiled))
-            .hybrid_cache_capacity(limits.cache);
-        let regex = Regex::builder()
-            .configure(config)
-            .syntax(syntax::Config::new().utf8(false))
-            .build_from_hir(&whole)
-            .map_err(|error| {
-                let cause = match error.size_limit() {
-                    Some(limit) => {
-                        format!("is too large: compiled it needs more than {limit} bytes")
-                    }
-                    None => format!("cannot be compiled: {error}"),
-                };
-                invalid(format!("the regular expression `{shown}` {cause}"))
-            })?;
+        let automaton = Automaton::build([&parsed], limits.automaton).map_err(|error| {
+            let cause = match error {
+                NotBuilt::TooLarge(limit) => {
+                    format!("is too large: its automaton would need more than {limit} bytes")
+                }
+                NotBuilt::Unsupported(cause) => format!("cannot be compiled: {cause}"),
+            };
+            invalid(format!("the regular expression `{shown}` {cause}"))
+        })?;
         Ok(Pattern {
             text: text.into(),
-            hir: Arc::new(whole),
-            regex,
+            parsed: Arc::new(parsed),
+            automaton: Arc::new(automaton),
         })
     }
 
@@ -127,17 +120,24 @@ impl Pattern {
         &self.text
     }
 
-    /// The parsed form, anchored at both ends.
-    pub fn hir(&self) -> &Hir {
-        &self.hir
+    /// The parsed form, not anchored.
+    pub(crate) fn parsed(&self) -> &Hir {
+        &self.parsed
     }
 
-    /// Whether the whole value matches. Linear in the value.
-    ///
-    /// The engine keeps memory by thread, so the first matches on a thread may allocate.
+    /// Whether the whole value matches. One step for each byte; allocates nothing.
     pub fn matches(&self, value: &[u8]) -> bool {
-        self.regex
-            .is_match(Input::new(value).anchored(Anchored::Yes))
+        self.automaton.is_match(value)
+    }
+
+    /// Starts to match a value that comes in pieces.
+    pub(crate) fn run(&self) -> Run<'_> {
+        self.automaton.start(b"", 0)
+    }
+
+    /// Bytes that it holds.
+    pub fn memory(&self) -> usize {
+        self.text.len() + self.automaton.memory()
     }
 }
 
@@ -164,41 +164,6 @@ fn first_cause(error: &regex_syntax::Error) -> String {
     }
 }
 
-/// Escapes what the `regex` crate takes as set operators inside classes (digest 2.8).
-fn plain_classes(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    let mut characters = text.chars().peekable();
-    let mut depth = 0_usize;
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => {
-                out.push(character);
-                out.extend(characters.next());
-                continue;
-            }
-            '[' => {
-                depth += 1;
-                out.push(character);
-                // `[^` and a `]` that comes first belong to the opening.
-                if characters.peek() == Some(&'^') {
-                    out.extend(characters.next());
-                }
-                if depth == 1 && characters.peek() == Some(&']') {
-                    out.extend(characters.next());
-                }
-                continue;
-            }
-            ']' => depth = depth.saturating_sub(1),
-            '&' | '-' | '~' if depth > 0 && characters.peek() == Some(&character) => {
-                out.push('\\');
-            }
-            _ => {}
-        }
-        out.push(character);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,7 +181,13 @@ mod tests {
             ("a", "aa", false),
             ("^a$", "a", true),
             ("(?i)AbC", "aBc", true),
-            (r"\d+", "٣", true),
+            (r"\d+", "٣", false),
+            (r"(?u)\d+", "٣", true),
+            (r"\w+", "é", false),
+            (".", "é", false),
+            ("..", "é", true),
+            ("é+", "éé", true),
+            (r"\ba\b", "a", true),
             ("[a&&b]", "&", true),
             ("[a&&b]+", "ab&", true),
             ("[a--b]", "-", true),
@@ -231,7 +202,7 @@ mod tests {
                 "{text} on {value}"
             );
         }
-        assert!(pattern(r"(?-u)\xff").matches(b"\xff"));
+        assert!(pattern(r"\xff").matches(b"\xff") && pattern(".*").matches(b"\xff\0"));
     }
 
     #[test]
@@ -258,7 +229,9 @@ mod tests {
         let nested = format!("{}a{}", "(".repeat(200), ")".repeat(200));
         for text in [
             "(a{1000}){1000}",
-            r"\pL{500}",
+            r"(?u)\pL{500}",
+            r"/(\pL{100}){100}",
+            "/[a-z]*.*(a|b)[^/]{60}x.*",
             "((a{100}){100}){100}",
             &nested,
         ] {

@@ -1,9 +1,12 @@
+mod agree;
+mod plain;
+
 use super::*;
 use crate::hostname::Hostname;
 use crate::key::{Kind, NamespacedName};
 use crate::rule::{
-    Filters, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol, RequestMatch,
-    TlsMode, ValueMatch,
+    Backends, Filters, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol,
+    RequestMatch, TlsMode, ValueMatch,
 };
 use crate::target::Raw;
 use http::HeaderMap;
@@ -30,20 +33,24 @@ fn route(name: &str, hostnames: &[&str], matches: Vec<RequestMatch>) -> Arc<Rout
             .iter()
             .map(|name| Hostname::parse(name).expect("a name"))
             .collect(),
-        rules: vec![Arc::new(Rule {
-            index: 0,
-            name: None,
-            matches: Matches::Http(matches),
-            filters: Filters::default(),
-            backends: Backends::default(),
-            timeouts: crate::rule::Timeouts::default(),
-            retry: None,
-            session: None,
-        })],
+        rules: vec![Arc::new(rule_of(0, Matches::Http(matches)))],
     })
 }
 
-fn listener(
+fn rule_of(index: u16, matches: Matches) -> Rule {
+    Rule {
+        index,
+        name: None,
+        matches,
+        filters: Filters::default(),
+        backends: Backends::default(),
+        timeouts: crate::rule::Timeouts::default(),
+        retry: None,
+        session: None,
+    }
+}
+
+fn gateway_listener(
     name: &str,
     hostname: Option<&str>,
     protocol: Protocol,
@@ -121,7 +128,7 @@ fn precedence_decides_and_the_next_host_gets_its_turn() {
         ),
     ];
     let table = RouteTable::build(&TableInput {
-        listeners: vec![listener("http", None, Protocol::Http, routes)],
+        listeners: vec![gateway_listener("http", None, Protocol::Http, routes)],
         settings: TableSettings::default(),
     });
     let mut both = HeaderMap::new();
@@ -172,7 +179,7 @@ fn requests_by_the_wrong_connection_are_misdirected() {
             )],
             Some(_) => all(),
         };
-        listeners.push(listener(
+        listeners.push(gateway_listener(
             &format!("l{number}"),
             name,
             Protocol::Https,
