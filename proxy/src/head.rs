@@ -106,7 +106,8 @@ impl Scanner {
                 }
             } else if self.start.is_none() {
                 self.start = Some(self.line);
-                early(line)?;
+                // HTTP/0.9 ends here, so it is refused here.
+                judge_request_line(line)?;
             } else {
                 self.fields += 1;
                 if self.fields > FIELDS {
@@ -227,6 +228,21 @@ fn judge_request_line(line: &[u8]) -> Result<(&[u8], Minor), Refusal> {
             "the request target has a character that has to be encoded",
         ));
     }
+    let starts = |scheme: &[u8]| {
+        let start = target.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    // RFC 9112 section 3.2: origin form, absolute form, authority form for CONNECT, asterisk form for OPTIONS.
+    let form = match method {
+        b"CONNECT" => true,
+        b"OPTIONS" if target == b"*" => true,
+        _ => starts(b"/") || starts(b"http://") || starts(b"https://"),
+    };
+    if !form {
+        return Err(Refusal::bad(
+            "the request target is no path and no http URL",
+        ));
+    }
     match version {
         b"HTTP/1.1" => Ok((method, Minor::One)),
         b"HTTP/1.0" => Ok((method, Minor::Zero)),
@@ -287,6 +303,9 @@ impl Seen {
                 return Err(Refusal::bad("more than one Transfer-Encoding field"));
             }
             // Only `chunked` alone leaves no doubt; codings before it are not implemented (RFC 9112 section 6.1).
+            if value.is_empty() {
+                return Err(Refusal::bad("an empty Transfer-Encoding"));
+            }
             if !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(Refusal::with(
                     StatusCode::NOT_IMPLEMENTED,
@@ -400,6 +419,8 @@ mod tests {
             ("GET / HTTP/1.1 ", 400),
             ("GET /a#b HTTP/1.1", 400),
             ("GE(T / HTTP/1.1", 400),
+            ("GET * HTTP/1.1", 400),
+            ("GET ftp://a.test/ HTTP/1.1", 400),
             ("GET / HTTP/2.0", 505),
             ("GET / http/1.1", 400),
             ("GET / HTTP/1.10", 400),

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use gatepost::rule::{BackendProtocol, HeaderEdits, NoBackend, Picked};
 use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, Step, is_grpc};
 use gatepost::target::{Raw, Refused, Target};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TE, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -140,6 +142,15 @@ async fn answer(
         outcome.why = refused.to_string();
         StatusCode::BAD_REQUEST
     })?;
+    // RFC 9112 section 3.2.2: what the target says goes before what the field said.
+    if let Some(value) = uri
+        .authority()
+        .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
+    {
+        parts.headers.insert(HOST, value);
+    }
+    max_forwards(&parts.method, &mut parts.headers)
+        .inspect_err(|_| outcome.why = "Max-Forwards is used up".to_owned())?;
     // Matching ends before anything is awaited, so that its borrows do too.
     let plan = plan(&served, peer, &target, &mut parts, outcome)?;
     forward(plane, &served, peer, plan, parts, body, outcome).await
@@ -223,12 +234,6 @@ fn plan(
     outcome.labels.listener = format!("{}/{}", listener.gateway, listener.name);
     outcome.labels.route = found.route().namespaced_name().to_string();
     outcome.labels.rule = found.rule().index.to_string();
-    let host = target.host().as_str().to_owned();
-    if !parts.headers.contains_key(HOST)
-        && let Ok(value) = HeaderValue::from_str(&host)
-    {
-        parts.headers.insert(HOST, value);
-    }
     match found.apply(target, parts) {
         Action::Respond(response) => {
             outcome.why = "answered by a filter".to_owned();
@@ -385,6 +390,10 @@ async fn forward(
         upgrade::join(client, backend);
         return Ok(response.map(|_| crate::forward::empty()));
     }
+    if !framed(response.headers()) {
+        outcome.why = "the backend leaves open where its answer ends".to_owned();
+        return Err(StatusCode::BAD_GATEWAY);
+    }
     remove_hop_by_hop(response.headers_mut());
     for edits in &forwarding.response {
         edits.apply(response.headers_mut());
@@ -410,6 +419,37 @@ fn uri(forwarding: &Forwarding, headers: &HeaderMap) -> Result<Uri, String> {
         .authority(authority)
         .path_and_query(path);
     uri.build().map_err(|error| error.to_string())
+}
+
+/// RFC 9112 section 6.3, of an answer: chunked, or a length, or neither; anything else leaves its end open to doubt.
+fn framed(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => {
+            coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && !headers.contains_key(CONTENT_LENGTH)
+        }
+        _ => false,
+    }
+}
+
+/// RFC 9110 section 7.6.2: `TRACE` and `OPTIONS` go so many steps and no further.
+fn max_forwards(method: &Method, headers: &mut HeaderMap) -> Result<(), StatusCode> {
+    if !matches!(*method, Method::TRACE | Method::OPTIONS) {
+        return Ok(());
+    }
+    let left = headers
+        .get("max-forwards")
+        .and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok());
+    match left {
+        Some(0) => Err(StatusCode::NOT_IMPLEMENTED),
+        Some(left) => {
+            headers.insert("max-forwards", HeaderValue::from(left - 1));
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }
 
 /// RFC 9110 section 7.6.1: fields of the connection, and those that `Connection` names.
@@ -456,6 +496,19 @@ fn forwarded(headers: &mut HeaderMap, peer: &Peer) {
         "x-forwarded-server",
         "x-real-ip",
     ] {
+        headers.remove(name);
+    }
+    // Backends that read fields as environment variables take `_` for `-`.
+    let twins: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().contains('_'))
+        .filter(|name| {
+            let twin = name.as_str().replace('_', "-");
+            twin.starts_with("x-forwarded-") || twin == "x-real-ip"
+        })
+        .cloned()
+        .collect();
+    for name in twins {
         headers.remove(name);
     }
     if let Ok(address) = HeaderValue::from_str(&peer.address.ip().to_string()) {

@@ -1,12 +1,10 @@
 //! The proxy over real sockets: what reaches backends, and what changes and stops do.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     Backend, Client, GATEWAY, Running, eventually, free_port, get, options, route, service, write,
 };
 use gatepost_proxy::{Proxy, StartError};

@@ -1,0 +1,6 @@
+//! The proxy over real sockets.
+
+mod attacks;
+mod common;
+mod recorder;
+mod serve;
