@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatepost/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help build demo test format clippy unit documentation wasm deny
+.PHONY: help build demo test format clippy unit documentation wasm deny performance
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -43,3 +43,6 @@ wasm: ## core compiles for wasm32-unknown-unknown
 deny: ## licences, bans and sources of the dependencies
 	@./scripts/tool cargo-deny
 	$(CARGO) deny --locked --log-level error check bans licenses sources
+
+performance: ## measure the matcher beside its peers and write docs/performance.md (minutes; nothing else may run)
+	@./scripts/performance

@@ -1,0 +1,214 @@
+//! gatepost as users call it: `RouteTable::find` with full semantics, on a target that is given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use gatepost::hostname::Hostname;
+use gatepost::key::{Kind, NamespacedName, ObjectKey};
+use gatepost::pattern::{Pattern, PatternLimits};
+use gatepost::rule::{
+    Backends, Filters, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch,
+    RequestMatch, Route, Rule, Timeouts, ValueMatch,
+};
+use gatepost::table::{Head, RouteTable, Scratch, TableInput, TableSettings};
+use gatepost::target::{PathPolicy, Raw, Target};
+
+use super::{Mode, Subject};
+use crate::shapes::{Path, Request, ShapeRule, Workload};
+
+/// Rules of a route at the most (`HTTPRouteSpec.rules`).
+const RULES_A_ROUTE: usize = 16;
+
+/// The workload's number of a rule, by route and position.
+pub type Numbers = BTreeMap<(String, u16), u32>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Gatepost<'w> {
+    workload: &'w Workload,
+    table: RouteTable,
+    scratch: Scratch,
+    /// The workload's number of each rule of the table.
+    numbers: Vec<u32>,
+    targets: [Vec<Target<'w>>; 3],
+}
+
+impl<'w> Gatepost<'w> {
+    /// Builds the table from resolved rules. Targets are made beforehand by [`targets`], as a proxy makes them of a request's head.
+    pub fn new(
+        workload: &'w Workload,
+        routes: &[Arc<Route>],
+        numbers: &Numbers,
+        buffers: &'w mut Buffers,
+    ) -> Gatepost<'w> {
+        let table = build(routes);
+        let numbers = table.rules().map(|(route, rule)| {
+            numbers
+                .get(&(route.name.clone(), rule.index))
+                .copied()
+                .unwrap_or(u32::MAX)
+        });
+        Gatepost {
+            numbers: numbers.collect(),
+            scratch: table.scratch(),
+            table,
+            workload,
+            targets: buffers.targets(workload),
+        }
+    }
+}
+
+impl Subject for Gatepost<'_> {
+    fn find(&mut self, mode: Mode, number: usize) -> Option<u32> {
+        let (targets, requests) = match mode {
+            Mode::Hot => (&self.targets[0], &self.workload.hot),
+            Mode::Random | Mode::Cold => (&self.targets[1], &self.workload.random),
+            Mode::Miss => (&self.targets[2], &self.workload.miss),
+        };
+        let head = Head {
+            port: 80,
+            sni: None,
+            method: b"GET",
+            target: targets[number],
+            headers: &requests[number].headers,
+        };
+        let found = self.table.find(&head, &mut self.scratch).ok()?;
+        self.numbers.get(found.rule_id().number() as usize).copied()
+    }
+}
+
+/// The table of some routes on one HTTP listener.
+pub fn build(routes: &[Arc<Route>]) -> RouteTable {
+    let listener = Listener {
+        owner: ObjectKey::new(Kind::Gateway, "bench", "gw"),
+        gateway: NamespacedName::new("bench", "gw"),
+        name: "http".into(),
+        port: 80,
+        protocol: Protocol::Http,
+        hostname: None,
+        tls: None,
+        backend_client_certificate: None,
+        filters: Vec::new(),
+        routes: routes.to_vec(),
+    };
+    RouteTable::build(&TableInput {
+        listeners: vec![Arc::new(listener)],
+        settings: TableSettings::default(),
+    })
+}
+
+/// The rules as resolution hands them over, at most 16 a route, with the workload's number of each.
+///
+/// # Panics
+///
+/// If a generated rule is not sound.
+pub fn routes(workload: &Workload) -> (Vec<Arc<Route>>, Numbers) {
+    let mut by_host: BTreeMap<&str, Vec<(u32, &ShapeRule)>> = BTreeMap::new();
+    for (number, rule) in (0_u32..).zip(&workload.rules) {
+        by_host.entry(&rule.host).or_default().push((number, rule));
+    }
+    let (mut routes, mut numbers) = (Vec::new(), BTreeMap::new());
+    for (host, rules) in by_host {
+        for chunk in rules.chunks(RULES_A_ROUTE) {
+            // Names ascend with the rules, so that ties fall as in the list.
+            let name = format!("route-{:07}", routes.len());
+            let compiled = (0_u16..).zip(chunk).map(|(index, (number, rule))| {
+                numbers.insert((name.clone(), index), *number);
+                Arc::new(compile(index, rule))
+            });
+            let rules = compiled.collect();
+            let hostnames = vec![Hostname::parse(host).expect("generated names are sound")];
+            routes.push(Arc::new(Route {
+                key: ObjectKey::new(Kind::HttpRoute, "bench", name),
+                created: None,
+                hostnames,
+                rules,
+            }));
+        }
+    }
+    (routes, numbers)
+}
+
+fn compile(index: u16, rule: &ShapeRule) -> Rule {
+    let exact = |text: &str| ValueMatch::Exact(text.as_bytes().into());
+    let path = match &rule.path {
+        Path::Exact(path) => PathMatch::Exact(path.as_bytes().into()),
+        Path::Prefix(prefix) => PathMatch::Prefix(prefix.trim_end_matches('/').as_bytes().into()),
+        Path::Pattern(pattern) => PathMatch::Pattern(
+            Pattern::parse(pattern, &PatternLimits::default())
+                .expect("generated patterns are sound"),
+        ),
+    };
+    let headers = rule.headers.iter().map(|(name, value)| HeaderMatch {
+        name: name.clone(),
+        value: exact(value),
+    });
+    let query = rule.query.iter().map(|(name, value)| QueryMatch {
+        name: name.as_str().into(),
+        value: exact(value),
+    });
+    let one = RequestMatch {
+        index: 0,
+        path,
+        method: None,
+        headers: headers.collect(),
+        query: query.collect(),
+    };
+    Rule {
+        index,
+        name: None,
+        matches: Matches::Http(vec![one]),
+        filters: Filters::default(),
+        backends: Backends::default(),
+        timeouts: Timeouts::default(),
+        retry: None,
+        session: None,
+    }
+}
+
+/// The request targets as text, kept so that judged targets can borrow from them.
+#[derive(Debug)]
+pub struct Buffers([Vec<(String, Vec<u8>)>; 3]);
+
+impl Buffers {
+    /// `path?query` of every request.
+    pub fn new(workload: &Workload) -> Buffers {
+        let text = |request: &Request| (format!("{}?{}", request.path, request.query), Vec::new());
+        Buffers(
+            [&workload.hot, &workload.random, &workload.miss]
+                .map(|requests| requests.iter().map(text).collect()),
+        )
+    }
+
+    fn targets<'w>(&'w mut self, workload: &'w Workload) -> [Vec<Target<'w>>; 3] {
+        let [hot, random, miss] = &mut self.0;
+        let judge = |texts: &'w mut Vec<(String, Vec<u8>)>, requests: &'w [Request]| {
+            let pairs = texts.iter_mut().zip(requests);
+            pairs
+                .map(|((text, buffer), request)| target(text, &request.host, buffer))
+                .collect()
+        };
+        [
+            judge(hot, &workload.hot),
+            judge(random, &workload.random),
+            judge(miss, &workload.miss),
+        ]
+    }
+}
+
+/// Judges a target that is canonical already, so its buffer stays empty.
+///
+/// # Panics
+///
+/// If a generated target is refused.
+pub fn target<'r>(text: &'r str, host: &'r str, buffer: &'r mut Vec<u8>) -> Target<'r> {
+    let mut hosts = std::iter::once(host.as_bytes());
+    let raw = Raw {
+        target: text.as_bytes(),
+        authority: None,
+        hosts: &mut hosts,
+        host_required: true,
+        connect: false,
+    };
+    Target::parse(raw, &PathPolicy::default(), buffer).expect("generated targets are sound")
+}
