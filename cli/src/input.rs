@@ -74,7 +74,7 @@ pub(crate) fn report_unreadable(collected: &Collected) -> bool {
         .iter()
         .filter(|problem| problem.level >= gatepost::problem::Level::Warning)
     {
-        eprintln!("{problem}");
+        crate::output::tell(&format!("{problem}"));
     }
     collected.unreadable
 }

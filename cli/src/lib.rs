@@ -9,29 +9,27 @@ mod output;
 mod yaml;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-/// Runs the command line. 0: all well; 1: problems were found; 2: bad usage or unreadable input.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the command line and says the exit code. 0: all well; 1: problems were found; 2: bad usage or unreadable input.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Nowhere to print means nothing to say.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return if error.use_stderr() { 2 } else { 0 };
         }
     };
-    let code = match arguments.command {
+    match arguments.command {
         Command::Serve(arguments) => commands::serve::run(arguments),
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Status(arguments) => commands::status::run(&arguments),
         Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Routes(arguments) => commands::routes::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments),
-    };
-    ExitCode::from(code)
+    }
 }

@@ -50,12 +50,12 @@ pub(crate) fn run(arguments: &Check) -> u8 {
         .filter(|problem| problem.level == Level::Error)
         .count();
     output::print(&text);
-    eprintln!(
+    output::tell(&format!(
         "{} object{} read, {errors} error{}",
         collected.resources.len(),
         plural(collected.resources.len()),
         plural(errors)
-    );
+    ));
     match (collected.unreadable, errors) {
         (true, _) => 2,
         (false, 0) => 0,

@@ -49,14 +49,14 @@ pub(crate) fn run(arguments: Demo) -> u8 {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("gatepost: threads cannot be started: {error}");
+            output::tell(&format!("gatepost: threads cannot be started: {error}"));
             return 2;
         }
     };
     match runtime.block_on(demo(arguments)) {
         Ok(()) => 0,
         Err(message) => {
-            eprintln!("gatepost: {message}");
+            output::tell(&format!("gatepost: {message}"));
             2
         }
     }
@@ -116,7 +116,8 @@ async fn demo(arguments: Demo) -> Result<(), String> {
     Ok(())
 }
 
-/// Puts step 1 into the folder that is served, and the files of later steps beside it.
+/// Puts step 1 into the folder that is served, and the files of later steps beside it. A folder that is there already
+/// holds the user's own edits, and stays as it is.
 fn lay_out(live: &Path, steps: &Path) -> io::Result<()> {
     for folder in [
         live.to_path_buf(),
@@ -126,8 +127,10 @@ fn lay_out(live: &Path, steps: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     let file = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    for (name, text) in STEP_1 {
-        fs::write(live.join(file(name)), text)?;
+    if fs::read_dir(live)?.next().is_none() {
+        for (name, text) in STEP_1 {
+            fs::write(live.join(file(name)), text)?;
+        }
     }
     for (name, text) in STEP_2.into_iter().chain(STEP_3) {
         fs::write(steps.join(name), text)?;

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Explain) -> u8 {
     let request = match parse(arguments) {
         Ok(request) => request,
         Err(message) => {
-            eprintln!("gatepost: {message}");
+            output::tell(&format!("gatepost: {message}"));
             return 2;
         }
     };
@@ -287,7 +287,8 @@ fn text(
                     describe::match_of(candidate)
                 );
             }
-            Verdict::Failed(reason) => {
+            Verdict::Failed(reasons) => {
+                let reason = reasons.join("; ");
                 let mark = if explanation.nearest == Some(number) {
                     "≈ near"
                 } else {
@@ -306,11 +307,16 @@ fn text(
             output::paint(&format!("✗ {code}  "), "31", colours)
         );
     }
-    if let Some((candidate, Verdict::Failed(reason))) = explanation
+    if let Some((candidate, Verdict::Failed(reasons))) = explanation
         .nearest
         .and_then(|at| explanation.candidates.get(at))
     {
-        let _ = writeln!(out, "\n Nearest miss: {}: {reason}", title(candidate));
+        let _ = writeln!(
+            out,
+            "\n Nearest miss: {}: {}",
+            title(candidate),
+            reasons.join("; ")
+        );
     }
     if elsewhere > 0 {
         let _ = writeln!(
@@ -375,7 +381,7 @@ fn machine(
                 "lost",
                 Some("a GRPCRoute of this host takes gRPC requests first".to_owned()),
             ),
-            Verdict::Failed(reason) => ("failed", Some(reason.clone())),
+            Verdict::Failed(reasons) => ("failed", Some(reasons.join("; "))),
             Verdict::OtherHost => ("other-host", None),
         };
         value["verdict"] = json!(word);

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: Serve) -> u8 {
         .iter()
         .any(|path| path == Path::new("-"))
     {
-        eprintln!("gatepost: `serve` watches files, so standard input cannot be served");
+        crate::output::tell("gatepost: `serve` watches files, so standard input cannot be served");
         return 2;
     }
     logging();
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: Serve) -> u8 {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("gatepost: threads cannot be started: {error}");
+            crate::output::tell(&format!("gatepost: threads cannot be started: {error}"));
             return 2;
         }
     };
@@ -51,7 +51,7 @@ async fn serve(options: Options) -> u8 {
     let proxy = match Proxy::start(options).await {
         Ok(proxy) => proxy,
         Err(error) => {
-            eprintln!("gatepost: {error}");
+            crate::output::tell(&format!("gatepost: {error}"));
             return 2;
         }
     };

@@ -2,7 +2,7 @@
 
 use super::candidates::{Candidate, candidates};
 use super::describe;
-use crate::rule::{Listener, Matches, PrecedenceStep};
+use crate::rule::{Listener, Matches, PathMatch, PrecedenceStep, RequestMatch};
 use crate::table::{
     Head, Match, NoMatch, Predicate, RouteTable, first_failure, first_grpc_failure, is_grpc,
 };
@@ -35,8 +35,8 @@ pub enum Verdict {
     Lost(PrecedenceStep),
     /// It fits, but a GRPCRoute of the same host takes gRPC requests first.
     AfterGrpc,
-    /// It does not fit: the first thing that fails, in words.
-    Failed(String),
+    /// It does not fit: everything that fails, in words.
+    Failed(Vec<String>),
     /// Its hostname does not mean the host.
     OtherHost,
 }
@@ -73,13 +73,19 @@ pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
                 .name()
                 .is_some_and(|host| name.matches(host))
         });
+        let failed = if host {
+            failures(&candidate, head)
+        } else {
+            Vec::new()
+        };
         let verdict = if !host {
             Verdict::OtherHost
-        } else if let Some((reason, rank)) = failure(&candidate, head) {
-            if nearest.is_none_or(|(_, best)| rank > best) {
-                nearest = Some((judged.len(), rank));
+        } else if !failed.is_empty() {
+            // The fewest failures are the nearest miss; of equals the one that is tried first.
+            if nearest.is_none_or(|(_, fewest)| failed.len() < fewest) {
+                nearest = Some((judged.len(), failed.len()));
             }
-            Verdict::Failed(reason)
+            Verdict::Failed(failed)
         } else {
             match &winner {
                 Some(winner) if winner.precedence == candidate.precedence => Verdict::Won,
@@ -87,7 +93,7 @@ pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
                     Some((order, step)) if order.is_gt() => Verdict::Lost(step),
                     _ => Verdict::AfterGrpc,
                 },
-                None => Verdict::Failed("the table does not take it".to_owned()),
+                None => Verdict::Failed(vec!["the table does not take it".to_owned()]),
             }
         };
         judged.push((candidate, verdict));
@@ -101,50 +107,86 @@ pub fn explain<'t>(table: &'t RouteTable, head: &Head<'_>) -> Explanation<'t> {
     }
 }
 
-/// The first thing that fails, in words, and how far the candidate got.
-fn failure(candidate: &Candidate<'_>, head: &Head<'_>) -> Option<(String, usize)> {
+/// Everything that fails, in words; empty if the candidate fits.
+fn failures(candidate: &Candidate<'_>, head: &Head<'_>) -> Vec<String> {
     let failed = match &candidate.rule.matches {
-        Matches::Http(matches) => first_failure(matches.get(candidate.position)?, head),
+        Matches::Http(matches) => {
+            let alone = matches
+                .get(candidate.position)
+                .map(|one| parts(one, head))
+                .unwrap_or_default();
+            return alone
+                .iter()
+                .filter_map(|one| Some(words(first_failure(one, head)?, head)))
+                .collect();
+        }
         Matches::Grpc(_) if !is_grpc(head.method, head.headers) => Some(Predicate::NotGrpc),
-        Matches::Grpc(matches) => first_grpc_failure(matches.get(candidate.position)?, head),
-        Matches::Connection => return Some(("it serves connections, not requests".to_owned(), 0)),
-    }?;
+        Matches::Grpc(matches) => matches
+            .get(candidate.position)
+            .and_then(|one| first_grpc_failure(one, head)),
+        Matches::Connection => return vec!["it serves connections, not requests".to_owned()],
+    };
+    failed
+        .map(|failed| words(failed, head))
+        .into_iter()
+        .collect()
+}
+
+/// A match for each thing that a match asks for, everything else as the request has it.
+fn parts(one: &RequestMatch, head: &Head<'_>) -> Vec<RequestMatch> {
+    let path = PathMatch::Exact(head.target.path().into());
+    let free = RequestMatch {
+        index: 0,
+        path,
+        method: None,
+        headers: Vec::new(),
+        query: Vec::new(),
+    };
+    let mut parts = vec![RequestMatch {
+        path: one.path.clone(),
+        ..free.clone()
+    }];
+    if one.method.is_some() {
+        parts.push(RequestMatch {
+            method: one.method.clone(),
+            ..free.clone()
+        });
+    }
+    parts.extend(one.headers.iter().map(|header| RequestMatch {
+        headers: vec![header.clone()],
+        ..free.clone()
+    }));
+    parts.extend(one.query.iter().map(|parameter| RequestMatch {
+        query: vec![parameter.clone()],
+        ..free.clone()
+    }));
+    parts
+}
+
+fn words(failed: Predicate<'_>, head: &Head<'_>) -> String {
     let path = || String::from_utf8_lossy(head.target.path()).into_owned();
-    Some(match failed {
-        Predicate::Path(wanted) => (
-            format!(
-                "path: want {}, request has {}",
-                describe::path(wanted),
-                path()
-            ),
-            0,
+    match failed {
+        Predicate::Path(wanted) => format!(
+            "path: want {}, request has {}",
+            describe::path(wanted),
+            path()
         ),
-        Predicate::NotGrpc => (
-            "not a gRPC request (POST, content-type application/grpc, /service/method)".to_owned(),
-            0,
+        Predicate::NotGrpc => {
+            "not a gRPC request (POST, content-type application/grpc, /service/method)".to_owned()
+        }
+        Predicate::Service(wanted) => format!(
+            "service: want{}, request has {}",
+            describe::value(wanted),
+            path()
         ),
-        Predicate::Service(wanted) => (
-            format!(
-                "service: want{}, request has {}",
-                describe::value(wanted),
-                path()
-            ),
-            0,
+        Predicate::GrpcMethod(wanted) => format!(
+            "method: want{}, request has {}",
+            describe::value(wanted),
+            path()
         ),
-        Predicate::GrpcMethod(wanted) => (
-            format!(
-                "method: want{}, request has {}",
-                describe::value(wanted),
-                path()
-            ),
-            1,
-        ),
-        Predicate::Method(wanted) => (
-            format!(
-                "method: want {wanted}, request has {}",
-                String::from_utf8_lossy(head.method)
-            ),
-            1,
+        Predicate::Method(wanted) => format!(
+            "method: want {wanted}, request has {}",
+            String::from_utf8_lossy(head.method)
         ),
         Predicate::Header(wanted) => {
             let mut values = Vec::new();
@@ -156,13 +198,10 @@ fn failure(candidate: &Candidate<'_>, head: &Head<'_>) -> Option<(String, usize)
             } else {
                 format!("{:?}", values.join(","))
             };
-            (
-                format!(
-                    "header {}: want{}, request has {has}",
-                    wanted.name,
-                    describe::value(&wanted.value)
-                ),
-                2,
+            format!(
+                "header {}: want{}, request has {has}",
+                wanted.name,
+                describe::value(&wanted.value)
             )
         }
         Predicate::Query(wanted) => {
@@ -174,14 +213,11 @@ fn failure(candidate: &Candidate<'_>, head: &Head<'_>) -> Option<(String, usize)
                 ),
                 None => "none".to_owned(),
             };
-            (
-                format!(
-                    "query {}: want{}, request has {has}",
-                    wanted.name,
-                    describe::value(&wanted.value)
-                ),
-                3,
+            format!(
+                "query {}: want{}, request has {has}",
+                wanted.name,
+                describe::value(&wanted.value)
             )
         }
-    })
+    }
 }
