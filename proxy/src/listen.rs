@@ -27,6 +27,9 @@ use crate::tls;
 /// How long a client may take for its head, and for its TLS handshake.
 const HEAD: Duration = Duration::from_secs(10);
 
+/// How long a first head that is under way may take when the socket is closed.
+const LAST: Duration = Duration::from_millis(500);
+
 /// A socket that is listened on.
 #[derive(Debug)]
 pub struct Socket {
@@ -101,10 +104,20 @@ async fn accept(
         // A socket that does not know the option still works.
         let _ = stream.set_nodelay(true);
         let watcher = graceful.watcher();
+        let stopped = stopped.clone();
         let (plane, acceptor) = (plane.clone(), acceptor.clone());
         tokio::spawn(async move {
             plane.metrics.connections.inc();
-            connection(stream, address, port, plane.clone(), acceptor, watcher).await;
+            connection(
+                stream,
+                address,
+                port,
+                plane.clone(),
+                acceptor,
+                watcher,
+                stopped,
+            )
+            .await;
             plane.metrics.connections.dec();
         });
     }
@@ -127,6 +140,7 @@ async fn connection(
     plane: Arc<Plane>,
     acceptor: TlsAcceptor,
     watcher: hyper_util::server::graceful::Watcher,
+    stopped: watch::Receiver<bool>,
 ) {
     let secure = plane
         .served
@@ -145,9 +159,14 @@ async fn connection(
             sni: None,
             exchange: None,
         };
-        return http(Guard::new(stream, false), peer, plane, watcher).await;
+        return http(Guard::new(stream, false), peer, plane, watcher, stopped).await;
     }
-    match tokio::time::timeout(HEAD, acceptor.accept(stream)).await {
+    let mut stopping = stopped.clone();
+    let handshake = tokio::select! {
+        handshake = tokio::time::timeout(HEAD, acceptor.accept(stream)) => handshake,
+        _ = stopping.changed() => return,
+    };
+    match handshake {
         Ok(Ok(stream)) => {
             let sni = stream
                 .get_ref()
@@ -166,6 +185,7 @@ async fn connection(
                 },
                 plane,
                 watcher,
+                stopped,
             )
             .await;
         }
@@ -179,12 +199,17 @@ async fn http<S>(
     mut peer: Peer,
     plane: Arc<Plane>,
     watcher: hyper_util::server::graceful::Watcher,
+    mut stopped: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let address = peer.address;
     peer.exchange = Some(stream.exchange().clone());
-    match tokio::time::timeout(HEAD, stream.first()).await {
+    let first = tokio::select! {
+        first = tokio::time::timeout(HEAD, stream.first()) => first,
+        _ = stopped.changed() => tokio::time::timeout(LAST, stream.first()).await,
+    };
+    match first {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => return,
         Ok(Err(error)) => return tracing::debug!(%address, %error, "connection broke"),

@@ -153,7 +153,7 @@ async fn answer(
         .inspect_err(|_| outcome.why = "Max-Forwards is used up".to_owned())?;
     // Matching ends before anything is awaited, so that its borrows do too.
     let plan = plan(&served, peer, &target, &mut parts, outcome)?;
-    forward(plane, &served, peer, plan, parts, body, outcome).await
+    forward(plane, &served, plan, parts, body, outcome).await
 }
 
 fn target<'r>(
@@ -191,6 +191,8 @@ enum Plan {
 
 struct Forwarding {
     uri: Uri,
+    /// The protocol that the client asks to change to.
+    wanted: Option<HeaderValue>,
     port: gatepost::rule::ServicePort,
     http2: bool,
     response: Vec<HeaderEdits>,
@@ -234,6 +236,10 @@ fn plan(
     outcome.labels.listener = format!("{}/{}", listener.gateway, listener.name);
     outcome.labels.route = found.route().namespaced_name().to_string();
     outcome.labels.rule = found.rule().index.to_string();
+    // What the client says of its connection goes before filters add fields: it may not take theirs away.
+    let wanted = upgrade::wanted(&parts.headers);
+    remove_hop_by_hop(&mut parts.headers);
+    forwarded(&mut parts.headers, peer);
     match found.apply(target, parts) {
         Action::Respond(response) => {
             outcome.why = "answered by a filter".to_owned();
@@ -279,6 +285,7 @@ fn plan(
         .filter(|limit| !limit.is_zero());
     Ok(Plan::Forward(Box::new(Forwarding {
         uri: parts.uri.clone(),
+        wanted,
         port: destination.port.clone(),
         http2,
         response: edits.collect(),
@@ -326,7 +333,6 @@ fn backend_steps(
 async fn forward(
     plane: &Arc<Plane>,
     served: &Served,
-    peer: &Peer,
     plan: Plan,
     mut parts: http::request::Parts,
     body: Incoming,
@@ -336,13 +342,11 @@ async fn forward(
         Plan::Respond(response) => return Ok(response.map(|()| crate::forward::empty())),
         Plan::Forward(forwarding) => forwarding,
     };
-    let wanted = upgrade::wanted(&parts.headers);
-    remove_hop_by_hop(&mut parts.headers);
-    forwarded(&mut parts.headers, peer);
-    let client = wanted
+    let client = forwarding
+        .wanted
         .as_ref()
         .and_then(|_| parts.extensions.remove::<hyper::upgrade::OnUpgrade>());
-    if let (Some(protocol), Some(_)) = (&wanted, &client) {
+    if let (Some(protocol), Some(_)) = (&forwarding.wanted, &client) {
         parts
             .headers
             .insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -510,6 +514,9 @@ fn forwarded(headers: &mut HeaderMap, peer: &Peer) {
         .collect();
     for name in twins {
         headers.remove(name);
+    }
+    if let Some(host) = headers.get(HOST).cloned() {
+        headers.insert("x-forwarded-host", host);
     }
     if let Ok(address) = HeaderValue::from_str(&peer.address.ip().to_string()) {
         headers.insert("x-forwarded-for", address);

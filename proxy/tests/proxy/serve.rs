@@ -49,6 +49,28 @@ async fn hop_by_hop_fields_stay_on_their_connection() {
 }
 
 #[tokio::test]
+async fn a_client_takes_no_field_away_that_a_filter_sets() {
+    let backend = Backend::start("one").await;
+    let filter = "filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Role, value: guest}, \
+                  {name: X-Forwarded-Proto, value: https}]}}, {type: URLRewrite, urlRewrite: {hostname: b.test}}]";
+    let rules = format!("{{{filter}, backendRefs: [{{name: one, port: 80}}]}}");
+    let services = service("one", "", &[backend.address]);
+    let running = Running::start(&manifests(&rules, &services)).await;
+    let mut client = Client::connect(running.port).await;
+    let request = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: X-Role\r\nX-Role: admin\r\n\r\n";
+    assert_eq!(client.exchange(request).await.0, 200);
+    let sent = backend.heads().remove(0).to_lowercase();
+    for field in [
+        "x-role: guest\r\n",
+        "x-forwarded-proto: https\r\n",
+        "x-forwarded-host: a.test\r\n",
+        "\r\nhost: b.test\r\n",
+    ] {
+        assert!(sent.contains(field), "{field} in {sent}");
+    }
+}
+
+#[tokio::test]
 async fn shares_are_exact_over_any_thousand_requests() {
     let (blue, green) = (Backend::start("blue").await, Backend::start("green").await);
     let services = service("blue", "", &[blue.address]) + &service("green", "", &[green.address]);
@@ -492,6 +514,7 @@ async fn a_config_map_swap_is_one_change() {
 async fn a_stop_lets_requests_end() {
     let (_backend, running) = one_backend().await;
     let port = running.port;
+    let _silent = Client::connect(port).await;
     let mut idle = Client::connect(port).await;
     assert_eq!(idle.get("a.test", "/").await.0, 200);
     let request = tokio::spawn(async move { get(port, "a.test", "/slow").await });
