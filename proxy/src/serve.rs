@@ -8,7 +8,8 @@ use gatepost::rule::{BackendProtocol, HeaderEdits, NoBackend, Picked};
 use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, Step, is_grpc};
 use gatepost::target::{Raw, Refused, Target};
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, TE, TRANSFER_ENCODING,
+    UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt, Full};
@@ -148,6 +149,13 @@ async fn answer(
         .and_then(|authority| HeaderValue::from_str(authority.as_str()).ok())
     {
         parts.headers.insert(HOST, value);
+    }
+    if parts.version == Version::HTTP_2 {
+        if parts.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+            outcome.why = "more than one content-length field".to_owned();
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        join_cookies(&mut parts.headers);
     }
     max_forwards(&parts.method, &mut parts.headers)
         .inspect_err(|_| outcome.why = "Max-Forwards is used up".to_owned())?;
@@ -435,6 +443,20 @@ fn framed(headers: &HeaderMap) -> bool {
                 && !headers.contains_key(CONTENT_LENGTH)
         }
         _ => false,
+    }
+}
+
+/// RFC 9113 section 8.2.3: crumbs of cookies are one field again before they go anywhere else.
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if crumbs.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
     }
 }
 

@@ -252,6 +252,44 @@ async fn http2_in_clear_comes_in_and_goes_out() {
 }
 
 #[tokio::test]
+async fn crumbs_of_cookies_are_joined_and_two_lengths_refused() {
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let (backend, running) = one_backend().await;
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", running.port))
+        .await
+        .expect("connected");
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .expect("h2");
+    tokio::spawn(connection);
+    let get = || http::Request::get("http://a.test/").header("cookie", "a=1");
+    let empty = http_body_util::Empty::<bytes::Bytes>::new;
+    let request = get().header("cookie", "b=2").body(empty()).expect("sound");
+    assert_eq!(
+        sender
+            .send_request(request)
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+    let sent = backend.heads().remove(0);
+    assert!(
+        sent.contains("cookie: a=1; b=2\r\n") && sent.contains("host: a.test\r\n"),
+        "{sent}"
+    );
+    let request = get()
+        .header("content-length", "0")
+        .header("content-length", "5")
+        .body(empty())
+        .expect("sound");
+    let answer = sender.send_request(request).await;
+    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status() == 400));
+    assert_eq!(backend.heads().len(), 1);
+}
+
+#[tokio::test]
 async fn tls_serves_the_certificate_of_the_secret_and_its_successor() {
     use rustls::pki_types::ServerName;
     let backend = Backend::start("one").await;
