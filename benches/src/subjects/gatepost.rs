@@ -34,7 +34,8 @@ pub struct Gatepost<'w> {
 }
 
 impl<'w> Gatepost<'w> {
-    /// Builds the table from resolved rules. Targets are made beforehand by [`targets`], as a proxy makes them of a request's head.
+    /// Builds the table from resolved rules. Targets are judged beforehand ([`Buffers`]), as a proxy
+    /// has judged them of the head of a request.
     pub fn new(
         workload: &'w Workload,
         routes: &[Arc<Route>],
