@@ -16,13 +16,13 @@ use crate::common;
 use crate::recorder::{self, Log, Recorded};
 
 /// Proxies that share the work.
-const RIGS: usize = 6;
+pub(crate) const RIGS: usize = 6;
 
 pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-fn bytes(text: &str) -> Vec<u8> {
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
     text.chars()
         .map(|c| u8::try_from(u32::from(c)).expect("Latin-1"))
         .collect()
@@ -66,15 +66,15 @@ struct Answer {
     truncated: bool,
 }
 
-struct Rig {
+pub(crate) struct Rig {
     log: Log,
-    port: u16,
+    pub(crate) port: u16,
     _proxy: Proxy,
     _folder: tempfile::TempDir,
 }
 
 impl Rig {
-    async fn start(fixture: &str) -> Rig {
+    pub(crate) async fn start(fixture: &str) -> Rig {
         let log = Log::default();
         let port = common::free_port();
         let mut text = fixture.replace("27080", &port.to_string());
@@ -95,9 +95,19 @@ impl Rig {
         }
     }
 
+    /// Forgets what the backends got.
+    pub(crate) fn clear(&self) {
+        self.log.complete.lock().expect("no panic").clear();
+    }
+
+    /// The requests that arrived completely.
+    pub(crate) fn requests(&self) -> Vec<Recorded> {
+        self.log.complete.lock().expect("no panic").clone()
+    }
+
     async fn run(&self, case: &Value) -> Seen {
         *self.log.script.lock().expect("no panic") = Some(case["upstream"].clone());
-        self.log.complete.lock().expect("no panic").clear();
+        self.clear();
         *self.log.bytes.lock().expect("no panic") = 0;
         let start = Instant::now();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))
@@ -135,7 +145,7 @@ impl Rig {
         };
         let (answers, sound) = answers(&text, &methods, closed);
         Seen {
-            requests: self.log.complete.lock().expect("no panic").clone(),
+            requests: self.requests(),
             upstream_bytes: *self.log.bytes.lock().expect("no panic"),
             answers,
             closed: closed || broken,
@@ -282,7 +292,7 @@ fn is(outcome: &Value, seen: &Seen) -> bool {
     }
 }
 
-fn request(wanted: &Value, got: &Recorded) -> bool {
+pub(crate) fn request(wanted: &Value, got: &Recorded) -> bool {
     let field = |name: &str| {
         let values: Vec<&str> = got
             .fields
