@@ -21,6 +21,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Modules that know nothing of the rest.
 const LEAVES: &[&str] = &[
+    "bytes",
     "key",
     "hostname",
     "timestamp",

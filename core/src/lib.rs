@@ -64,6 +64,7 @@
 
 pub mod analysis;
 pub mod api;
+mod bytes;
 pub mod controller;
 pub mod document;
 pub mod duration;

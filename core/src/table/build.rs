@@ -12,7 +12,7 @@ use super::conditions::Conditions;
 use super::grpc::GrpcHost;
 use super::hash::Hasher;
 use super::host::{Host, Kind, depth, length, scope};
-use super::index::{Index, Key, NONE};
+use super::index::{Index, IndexBuilder, Key, NONE};
 use super::leaf_index;
 use super::listener::{ListenerTable, Ports};
 use super::names::Names;
@@ -32,13 +32,12 @@ pub(super) fn table(input: &TableInput) -> RouteTable {
     for (listener, routes) in listeners.iter().zip(&attached) {
         builder.listener(listener, routes);
     }
-    builder.leaves();
+    let paths = builder.leaves();
     let mut interner = builder.interner;
     let ports = Ports::build(&listeners, &mut interner, &hasher);
     let texts = interner.finish();
-    builder.hosts_by_name.shrink(&hasher, &texts);
-    builder.paths.shrink(&hasher, &texts);
-    builder.candidates.finish(&hasher, &texts);
+    builder.candidates.values = builder.values.finish(|list| list);
+    builder.candidates.shrink();
     builder.hosts.shrink_to_fit();
     builder.grpc.shrink_to_fit();
     RouteTable {
@@ -48,11 +47,11 @@ pub(super) fn table(input: &TableInput) -> RouteTable {
         inputs: listeners,
         listeners: builder.listeners,
         ports,
-        hosts_by_name: builder.hosts_by_name,
+        hosts_by_name: builder.hosts_by_name.finish(|host| host),
         hosts: builder.hosts,
         grpc: builder.grpc,
         deepest: builder.deepest,
-        paths: builder.paths,
+        paths,
         candidates: builder.candidates,
         patterns: builder.patterns.finish(),
         connections: builder.connections,
@@ -105,15 +104,18 @@ struct Builder {
     hasher: Hasher,
     interner: Interner,
     listeners: Vec<ListenerTable>,
-    hosts_by_name: Index,
+    hosts_by_name: IndexBuilder,
     hosts: Vec<Host>,
     /// The leaves of each host's expressions and GRPCRoutes, by host.
     own_leaves: Vec<[u32; 2]>,
     grpc: Vec<GrpcHost>,
     deepest: u32,
-    /// Leaves while entries are collected, answers afterwards.
-    paths: Index,
+    /// Paths of HTTPRoutes lead to leaves while entries are collected.
+    paths: IndexBuilder,
+    values: IndexBuilder,
     leaves: Vec<LeafOf>,
+    /// What each leaf becomes.
+    answers: Vec<u32>,
     entries: Vec<Entry>,
     candidates: Candidates,
     conditions: Conditions,
@@ -128,13 +130,15 @@ impl Builder {
             hasher,
             interner: Interner::default(),
             listeners: Vec::new(),
-            hosts_by_name: Index::default(),
+            hosts_by_name: IndexBuilder::default(),
             hosts: Vec::new(),
             own_leaves: Vec::new(),
             grpc: Vec::new(),
             deepest: 0,
-            paths: Index::default(),
+            paths: IndexBuilder::default(),
+            values: IndexBuilder::default(),
             leaves: Vec::new(),
+            answers: Vec::new(),
             entries: Vec::new(),
             candidates: Candidates::default(),
             conditions: Conditions::default(),
@@ -269,8 +273,7 @@ impl Builder {
             return known;
         }
         let id = self.interner.intern(&self.hasher, text, hash);
-        self.paths
-            .insert(&self.hasher, &key, id, leaf, self.interner.texts());
+        self.paths.insert(&key, id, leaf);
         self.leaves.push(LeafOf::Path);
         leaf
     }
@@ -293,11 +296,11 @@ impl Builder {
     }
 
     /// Sorts what was collected, makes the candidates, and puts answers in place of leaves.
-    fn leaves(&mut self) {
+    fn leaves(&mut self) -> Index {
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_by_key(|entry| (entry.leaf, entry.rank));
         self.candidates.all.reserve_exact(entries.len());
-        let mut answers = vec![NONE; self.leaves.len()];
+        self.answers = vec![NONE; self.leaves.len()];
         let mut own = Vec::new();
         for entries in entries.chunk_by(|one, two| one.leaf == two.leaf) {
             let Some(leaf) = entries.first().map(|entry| entry.leaf as usize) else {
@@ -306,7 +309,7 @@ impl Builder {
             match self.leaves.get(leaf).copied() {
                 Some(LeafOf::Path) => {
                     let answer = self.path_leaf(entries);
-                    if let Some(place) = answers.get_mut(leaf) {
+                    if let Some(place) = self.answers.get_mut(leaf) {
                         *place = answer.value();
                     }
                 }
@@ -318,10 +321,10 @@ impl Builder {
                 None => {}
             }
         }
-        let answer = |leaf: u32| answers.get(leaf as usize).copied().unwrap_or(NONE);
-        self.paths.map(answer);
+        let answer =
+            |answers: &[u32], leaf: u32| answers.get(leaf as usize).copied().unwrap_or(NONE);
         for host in &mut self.hosts {
-            host.root = answer(host.root);
+            host.root = answer(&self.answers, host.root);
         }
         for (of, candidates) in own {
             match of {
@@ -330,6 +333,7 @@ impl Builder {
                 LeafOf::Grpc { host } => self.grpc_of(host, candidates),
             }
         }
+        std::mem::take(&mut self.paths).finish(|leaf| answer(&self.answers, leaf))
     }
 
     fn path_leaf(&mut self, entries: &[Entry]) -> Answer {
@@ -356,6 +360,7 @@ impl Builder {
         let index = leaf_index::build(
             range,
             &mut self.candidates,
+            &mut self.values,
             &mut self.interner,
             &self.hasher,
         );
@@ -398,12 +403,12 @@ impl Builder {
             }),
             _ => None,
         };
-        self.candidates.all.push(Candidate {
+        let candidate = Candidate {
             rule: entry.rule,
-            conditions,
             position: entry.position,
             asks: asks.unwrap_or_else(Candidate::whole),
-        });
+        };
+        self.candidates.push(candidate, conditions);
     }
 
     /// Files the expressions of a host below their heads.
@@ -511,12 +516,13 @@ impl Builder {
         }
     }
 
-    fn file(&mut self, host: u32, kind: Kind, text: &[u8], value: u32) {
+    fn file(&mut self, host: u32, kind: Kind, text: &[u8], answer: u32) {
+        let leaf = small(self.answers.len());
+        self.answers.push(answer);
         let hash = self.hasher.text(text);
         let id = self.interner.intern(&self.hasher, text, hash);
         let key = Key::new(&self.hasher, hash, scope(host, kind), text);
-        self.paths
-            .insert(&self.hasher, &key, id, value, self.interner.texts());
+        self.paths.insert(&key, id, leaf);
     }
 }
 

@@ -4,11 +4,10 @@ use http::HeaderName;
 
 use super::RouteTable;
 use super::find::Request;
-use super::hash::Hasher;
 use super::index::{Index, Key, NONE};
 use super::method;
 use super::predicate::{self, Parameter};
-use super::texts::{TextId, Texts};
+use super::texts::TextId;
 use crate::pattern::Pattern;
 use crate::rule::Matches;
 use crate::target::Query;
@@ -18,8 +17,6 @@ use crate::target::Query;
 pub(super) struct Candidate {
     /// The rule's slot.
     pub(super) rule: u32,
-    /// Its first condition.
-    pub(super) conditions: u32,
     /// Which entry of the rule's `matches`.
     pub(super) position: u16,
     /// The method's number in the upper four bits, the number of conditions in the others.
@@ -52,20 +49,16 @@ impl Candidate {
         Some(self.method()).filter(|&method| method != method::ANY && method != WHOLE)
     }
 
-    /// The conditions that it puts besides.
-    pub(super) fn conditions(self) -> Range {
-        Range {
-            first: self.conditions,
-            count: u32::from(self.asks & COUNT),
-        }
+    /// How many conditions it puts besides.
+    fn conditions(self) -> u32 {
+        u32::from(self.asks & COUNT)
     }
 
     pub(super) fn forget_method(&mut self) {
         self.asks &= COUNT;
     }
 
-    pub(super) fn forget_first_condition(&mut self) {
-        self.conditions += 1;
+    pub(super) fn forget_condition(&mut self) {
         self.asks -= 1;
     }
 
@@ -113,6 +106,8 @@ impl Subject {
 pub(super) struct Candidates {
     pub(super) all: Vec<Candidate>,
     pub(super) conditions: Vec<Condition>,
+    /// The first condition of each candidate, up to the last that puts any.
+    pub(super) starts: Vec<u32>,
     pub(super) headers: Vec<HeaderName>,
     pub(super) parameters: Vec<Box<str>>,
     pub(super) patterns: Vec<Pattern>,
@@ -209,6 +204,29 @@ pub(super) fn list_value(candidates: &[u32], all: &mut Candidates) -> u32 {
 }
 
 impl Candidates {
+    /// The conditions of a candidate.
+    #[inline]
+    pub(super) fn conditions_of(&self, number: u32) -> Range {
+        let candidate = self.all.get(number as usize);
+        let count = candidate.map_or(0, |candidate| candidate.conditions());
+        if count == 0 {
+            return Range::default();
+        }
+        Range {
+            first: self.starts.get(number as usize).copied().unwrap_or(0),
+            count,
+        }
+    }
+
+    /// Adds a candidate whose conditions begin at `first`.
+    pub(super) fn push(&mut self, candidate: Candidate, first: u32) {
+        self.all.push(candidate);
+        if candidate.conditions() > 0 {
+            self.starts.resize(self.all.len() - 1, 0);
+            self.starts.push(first);
+        }
+    }
+
     pub(super) fn list(&mut self, candidates: &[u32]) -> Range {
         let first = u32::try_from(self.listed.len()).unwrap_or(NONE);
         self.listed.extend_from_slice(candidates);
@@ -217,21 +235,22 @@ impl Candidates {
     }
 
     /// Gives back what growing has taken too much.
-    pub(super) fn finish(&mut self, hasher: &Hasher, texts: &Texts) {
+    pub(super) fn shrink(&mut self) {
         self.all.shrink_to_fit();
         self.conditions.shrink_to_fit();
+        self.starts.shrink_to_fit();
         self.listed.shrink_to_fit();
         self.lists.shrink_to_fit();
         self.leaves.shrink_to_fit();
         self.leaf_indexes.shrink_to_fit();
         self.subjects.shrink_to_fit();
-        self.values.shrink(hasher, texts);
     }
 
     /// Bytes that they hold, names and patterns not counted.
     pub(super) fn memory(&self) -> usize {
         self.all.capacity() * size_of::<Candidate>()
             + self.conditions.capacity() * size_of::<Condition>()
+            + self.starts.capacity() * size_of::<u32>()
             + self.listed.capacity() * size_of::<u32>()
             + self.lists.capacity() * size_of::<Range>()
             + self.leaves.capacity() * size_of::<Leaf>()
@@ -347,8 +366,8 @@ impl RouteTable {
             method if !method::is(method, head.method) => return false,
             _ => {}
         }
-        candidate
-            .conditions()
+        self.candidates
+            .conditions_of(number)
             .of(&self.candidates.conditions)
             .iter()
             .all(|condition| self.holds(condition, request))

@@ -29,14 +29,17 @@ impl Hasher {
     }
 
     /// The hash of a text.
+    #[inline]
     pub(super) fn text(&self, text: &[u8]) -> u64 {
         self.prefixes(text).up_to(text.len())
     }
 
     /// Hashes prefixes of a text, the shorter before the longer.
+    #[inline]
     pub(super) fn prefixes<'x>(&self, text: &'x [u8]) -> Prefixes<'x> {
         Prefixes {
             text,
+            rest: text.as_chunks().0,
             state: self.start,
             key: self.key,
             absorbed: 0,
@@ -44,6 +47,7 @@ impl Hasher {
     }
 
     /// The hash of a text in a scope, such as a path below a host.
+    #[inline]
     pub(super) fn scoped(&self, text: u64, scope: u32) -> u64 {
         fold(text ^ u64::from(scope), self.scope)
     }
@@ -53,6 +57,8 @@ impl Hasher {
 #[derive(Debug)]
 pub(super) struct Prefixes<'x> {
     text: &'x [u8],
+    /// The blocks that are not absorbed yet.
+    rest: &'x [[u8; 16]],
     state: u64,
     key: u64,
     absorbed: usize,
@@ -63,17 +69,24 @@ impl Prefixes<'_> {
     ///
     /// All blocks of 16 bytes that end before `end` are absorbed, then the last 16 bytes, which may overlap them, and the
     /// length. Only the last part is done anew for each prefix.
+    #[inline]
     pub(super) fn up_to(&mut self, end: usize) -> u64 {
-        while self.absorbed + 16 < end {
-            let low = word(self.text, self.absorbed) ^ self.state;
-            let high = word(self.text, self.absorbed + 8) ^ self.key;
-            self.state = fold(low, high);
-            self.absorbed += 16;
+        let before = end.saturating_sub(1) / 16;
+        if let Some((blocks, rest)) = self
+            .rest
+            .split_at_checked(before.saturating_sub(self.absorbed))
+        {
+            for block in blocks {
+                let (low, high) = halves(block);
+                self.state = fold(low ^ self.state, high ^ self.key);
+            }
+            self.rest = rest;
+            self.absorbed = before;
         }
-        let (low, high) = match end {
-            16.. => (word(self.text, end - 16), word(self.text, end - 8)),
-            8.. => (word(self.text, 0), word(self.text, end - 8)),
-            _ => (short(self.text.get(..end).unwrap_or_default()), 0),
+        let text = self.text.get(..end).unwrap_or_default();
+        let (low, high) = match text.last_chunk() {
+            Some(last) => halves(last),
+            None => short(text),
         };
         // The length comes in after the product: before it, bytes could make up for another length without knowing the key.
         fold(low ^ self.state, high ^ self.key) ^ (end as u64).wrapping_mul(PI[0])
@@ -81,6 +94,7 @@ impl Prefixes<'_> {
 }
 
 /// Both halves of a product, folded into one.
+#[inline]
 fn fold(one: u64, two: u64) -> u64 {
     let product = u128::from(one) * u128::from(two);
     #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
@@ -88,22 +102,27 @@ fn fold(one: u64, two: u64) -> u64 {
     low ^ high
 }
 
-/// Eight bytes; zero where the text has fewer, which callers rule out.
+/// The two words of a block.
 #[inline]
-fn word(text: &[u8], at: usize) -> u64 {
-    match text.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => 0,
-    }
+fn halves(block: &[u8; 16]) -> (u64, u64) {
+    let both = u128::from_le_bytes(*block);
+    #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
+    let halves = (both as u64, (both >> 64) as u64);
+    halves
 }
 
-/// Fewer than eight bytes.
-fn short(text: &[u8]) -> u64 {
+/// The words of fewer than 16 bytes; they may overlap.
+#[inline]
+fn short(text: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
     }
-    text.iter()
-        .fold(0, |value, &byte| value << 8 | u64::from(byte))
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return (u64::from(first), u64::from(last));
+    }
+    let byte = |at: usize| text.get(at).map_or(0, |&byte| u64::from(byte));
+    (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
 }
 
 #[cfg(test)]

@@ -5,16 +5,18 @@ use super::candidate::Answer;
 use super::find::Request;
 use super::index::{Key, NONE};
 use super::texts::TextId;
+use crate::bytes;
 
 /// A hostname of a listener, as routes write it, and what hangs below it.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct Host {
     /// The listener's number.
     pub(super) listener: u32,
     /// The name as it is stored (a wildcard by its suffix); none if every host is meant.
     pub(super) name: TextId,
-    /// Bit `length mod 64` of each exact path.
-    pub(super) exact: u64,
+    /// Bit `length mod 32` of each exact path.
+    pub(super) exact: u32,
     /// Bit [`depth`] of each prefix below the root.
     pub(super) prefixes: u32,
     /// Bit [`depth`] of each head of expressions.
@@ -73,8 +75,8 @@ pub(super) fn depth(elements: usize) -> u32 {
 }
 
 /// The bit of an exact path's length.
-pub(super) fn length(path: &[u8]) -> u64 {
-    1 << (path.len() % 64)
+pub(super) fn length(path: &[u8]) -> u32 {
+    1 << (path.len() % 32)
 }
 
 /// A place where an element of the path ends, and the hash of the path up to there.
@@ -173,27 +175,50 @@ impl RouteTable {
     /// Finds where the path's elements end, at the depths asked for, and hashes the path up to there.
     fn mark(&self, path: &[u8], depths: u32, marks: &mut Vec<Mark>) {
         marks.clear();
-        let deepest = if depths >> DEEPEST == 0 {
-            DEEPEST - depths.leading_zeros()
-        } else {
-            self.deepest
-        };
         let mut prefixes = self.hasher.prefixes(path);
-        let mut elements = 0_u32;
-        let slashes = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/');
-        for end in slashes.map(|(at, _)| at).skip(1).chain([path.len()]) {
-            elements += 1;
-            let depth = 1_u32 << elements.min(DEEPEST);
-            if depths & depth != 0 {
-                marks.push(Mark {
-                    end: u32::try_from(end).unwrap_or(u32::MAX),
-                    depth,
-                    hash: prefixes.up_to(end),
-                });
+        let mut mark = |end: usize, elements: u32| {
+            marks.push(Mark {
+                end: u32::try_from(end).unwrap_or(u32::MAX),
+                depth: 1 << elements.min(DEEPEST),
+                hash: prefixes.up_to(end),
+            });
+        };
+        // The slash before an element ends the one before it, so the first slash ends none.
+        let mut slashes = 0;
+        let mut wanted = self.next_depth(depths, slashes);
+        for block in bytes::blocks(path, b'/') {
+            // Most blocks hold no slash that matters.
+            let count = block.left();
+            if slashes + count <= wanted {
+                slashes += count;
+                continue;
             }
-            if elements == deepest {
+            for end in block {
+                if slashes == wanted {
+                    mark(end, slashes);
+                    wanted = self.next_depth(depths, slashes + 1);
+                }
+                slashes += 1;
+            }
+            if wanted == u32::MAX {
                 return;
             }
+        }
+        if slashes == wanted {
+            mark(path.len(), slashes);
+        }
+    }
+
+    /// The first depth asked for from `least` on; `u32::MAX` if there is none.
+    fn next_depth(&self, depths: u32, least: u32) -> u32 {
+        let rest = depths.checked_shr(least).unwrap_or(0);
+        if rest != 0 {
+            least + rest.trailing_zeros()
+        } else if depths >> DEEPEST != 0 && least <= self.deepest {
+            // All depths from 31 on share a bit.
+            least
+        } else {
+            u32::MAX
         }
     }
 }

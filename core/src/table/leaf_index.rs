@@ -7,7 +7,7 @@ use super::candidate::{
     Candidate, Candidates, IndexedSubject, LeafIndex, Range, Subject, list_value,
 };
 use super::hash::Hasher;
-use super::index::{Key, NONE};
+use super::index::{IndexBuilder, Key, NONE};
 use super::method;
 use super::texts::{Interner, TextId};
 
@@ -20,6 +20,7 @@ const WALKED: u32 = 8;
 pub(super) fn build(
     leaf: Range,
     all: &mut Candidates,
+    values: &mut IndexBuilder,
     interner: &mut Interner,
     hasher: &Hasher,
 ) -> u32 {
@@ -56,7 +57,7 @@ pub(super) fn build(
             let text: Box<[u8]> = interner.texts().get(id).into();
             all.longest_value = all.longest_value.max(text.len());
             let key = Key::new(hasher, hasher.text(&text), scope, &text);
-            all.values.insert(hasher, &key, id, list, interner.texts());
+            values.insert(&key, id, list);
         }
     }
     let subjects = Range {
@@ -125,8 +126,8 @@ impl Candidates {
         let method = candidate
             .and_then(Candidate::known_method)
             .map(|method| (Subject::Method, u32::from(method)));
-        let conditions = candidate.map(Candidate::conditions).unwrap_or_default();
-        let exact = conditions
+        let exact = self
+            .conditions_of(number)
             .of(&self.conditions)
             .iter()
             .filter(|condition| condition.subject.is_exact())
@@ -136,6 +137,7 @@ impl Candidates {
 
     /// Takes a value away from what a candidate asks for.
     fn forget(&mut self, number: u32, subject: Subject, value: u32) {
+        let Range { first, count } = self.conditions_of(number);
         let Some(candidate) = self.all.get_mut(number as usize) else {
             return;
         };
@@ -143,7 +145,6 @@ impl Candidates {
             candidate.forget_method();
             return;
         }
-        let Range { first, count } = candidate.conditions();
         let range = first as usize..(first + count) as usize;
         let Some(conditions) = self.conditions.get_mut(range) else {
             return;
@@ -152,8 +153,8 @@ impl Candidates {
             .iter()
             .position(|condition| condition.subject == subject && condition.value == value);
         if let Some(at) = at {
-            conditions.swap(0, at);
-            candidate.forget_first_condition();
+            conditions.swap(at, conditions.len() - 1);
+            candidate.forget_condition();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::hash::Hasher;
-use super::index::Index;
+use super::index::{Index, IndexBuilder};
 use super::names::Names;
 use super::texts::{Interner, Texts};
 use super::{NoMatch, RouteTable};
@@ -45,6 +45,7 @@ impl Ports {
         hasher: &Hasher,
     ) -> Ports {
         let mut ports = Ports::default();
+        let mut by_name = IndexBuilder::default();
         for (number, listener) in (0..).zip(listeners) {
             if ports.ports.last().map(|port| port.number) != Some(listener.port) {
                 let scope = u32::from(listener.port) << 3;
@@ -73,9 +74,10 @@ impl Ports {
                     Protocol::Tcp | Protocol::Udp => None,
                     _ => listener.hostname.as_ref(),
                 };
-                names.add(name, number, &mut ports.names, interner, hasher);
+                names.add(name, number, &mut by_name, interner, hasher);
             }
         }
+        ports.names = by_name.finish(|number| number);
         ports
     }
 

@@ -1,8 +1,9 @@
 //! Hostnames, the most specific first: the exact one, wildcards from the longest to the shortest, then none.
 
 use super::hash::Hasher;
-use super::index::{Index, Key, NONE};
+use super::index::{Index, IndexBuilder, Key, NONE};
 use super::texts::{Interner, TextId, Texts};
+use crate::bytes;
 use crate::hostname::Hostname;
 
 /// The names of one scope: the listeners of a port, or the hosts of a listener.
@@ -64,7 +65,7 @@ impl Names {
         &mut self,
         name: Option<&Hostname>,
         number: u32,
-        index: &mut Index,
+        index: &mut IndexBuilder,
         interner: &mut Interner,
         hasher: &Hasher,
     ) -> (u32, TextId) {
@@ -85,7 +86,7 @@ impl Names {
         if let Some(known) = index.find(&key, interner.texts()) {
             return (known, id);
         }
-        index.insert(hasher, &key, id, number, interner.texts());
+        index.insert(&key, id, number);
         (number, id)
     }
 }
@@ -135,7 +136,7 @@ impl Iterator for Found<'_> {
                 }
                 Step::Suffix(from) => {
                     let rest = self.host.get(from..).unwrap_or_default();
-                    let Some(at) = rest.iter().position(|&byte| byte == b'.') else {
+                    let Some(at) = bytes::position(rest, b'.') else {
                         self.next = Step::Any;
                         continue;
                     };

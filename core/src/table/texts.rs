@@ -1,7 +1,7 @@
 //! The texts that a table compares requests with, each stored once.
 
 use super::hash::Hasher;
-use super::index::{Index, Key};
+use super::index::{IndexBuilder, Key};
 
 /// Where a text lies in [`Texts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Texts {
 #[derive(Debug, Default)]
 pub(super) struct Interner {
     texts: Texts,
-    index: Index,
+    index: IndexBuilder,
 }
 
 impl Interner {
@@ -70,7 +70,7 @@ impl Interner {
             return TextId(at);
         }
         let id = self.texts.push(text);
-        self.index.insert(hasher, &key, id, id.0, &self.texts);
+        self.index.insert(&key, id, id.0);
         id
     }
 

@@ -1,5 +1,7 @@
 //! Query parameters, as the WHATWG URL standard reads `application/x-www-form-urlencoded`, on bytes.
 
+use crate::bytes;
+
 /// The parameters of a query, decoded while they are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'q>(&'q [u8]);
@@ -12,26 +14,35 @@ impl<'q> Query<'q> {
 
     /// The first value of a name, still encoded. Both are compared decoded: `+` is a space, bad escapes stay literal.
     pub fn first(self, name: &[u8]) -> Option<&'q [u8]> {
+        let escaped = !Query::is_literal(self.0);
         self.pairs()
-            .find(|(key, _)| values_equal(key, name))
+            .find(|(key, _)| {
+                // Nearly all queries write names as they are.
+                *key == name && Query::is_literal(key)
+                    || escaped && !Query::is_literal(key) && values_equal(key, name)
+            })
             .map(|(_, value)| value)
     }
 
     /// Names and values, still encoded, in order.
     pub fn pairs(self) -> impl Iterator<Item = (&'q [u8], &'q [u8])> {
-        let pairs = self
-            .0
-            .split(|&byte| byte == b'&')
-            .filter(|pair| !pair.is_empty());
-        pairs.map(|pair| match pair.iter().position(|&byte| byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &b""[..]),
-        })
+        let mut rest = self.0;
+        let pairs = std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let (pair, after) = cut(rest, b'&');
+            rest = after;
+            Some(pair)
+        });
+        pairs
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| cut(pair, b'='))
     }
 
     /// Whether an encoded value stands for its own bytes.
     pub fn is_literal(value: &[u8]) -> bool {
-        !value.iter().any(|byte| matches!(byte, b'%' | b'+'))
+        bytes::position(value, b'%').is_none() && bytes::position(value, b'+').is_none()
     }
 
     /// The bytes that an encoded value stands for.
@@ -55,6 +66,17 @@ impl<'q> Query<'q> {
                 byte => Some(byte),
             }
         })
+    }
+}
+
+/// What stands before and behind the first `byte`; all and nothing if there is none.
+fn cut(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
+    match bytes::position(text, byte) {
+        Some(at) => {
+            let (before, behind) = text.split_at(at);
+            (before, behind.get(1..).unwrap_or_default())
+        }
+        None => (text, b""),
     }
 }
 
