@@ -32,7 +32,6 @@ impl Block {
     #[inline]
     fn new(at: usize, bytes: [u8; 16], byte: u8) -> Block {
         let both = u128::from_le_bytes(bytes);
-        #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
         let (low, high) = (both as u64, (both >> 64) as u64);
         Block {
             at,
@@ -47,9 +46,7 @@ impl Block {
         // At most two in each byte, so a product adds them up; counting all bits would take three times as long.
         const ONES: u64 = u64::from_le_bytes([1; 8]);
         let each = (self.low >> 7) + (self.high >> 7);
-        #[expect(clippy::cast_possible_truncation, reason = "sixteen at most")]
-        let count = (each.wrapping_mul(ONES) >> 56) as u32;
-        count
+        (each.wrapping_mul(ONES) >> 56) as u32
     }
 }
 

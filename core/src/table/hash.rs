@@ -97,7 +97,6 @@ impl Prefixes<'_> {
 #[inline]
 fn fold(one: u64, two: u64) -> u64 {
     let product = u128::from(one) * u128::from(two);
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
     let (low, high) = (product as u64, (product >> 64) as u64);
     low ^ high
 }
@@ -106,9 +105,7 @@ fn fold(one: u64, two: u64) -> u64 {
 #[inline]
 fn halves(block: &[u8; 16]) -> (u64, u64) {
     let both = u128::from_le_bytes(*block);
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are wanted")]
-    let halves = (both as u64, (both >> 64) as u64);
-    halves
+    (both as u64, (both >> 64) as u64)
 }
 
 /// The words of fewer than 16 bytes; they may overlap.

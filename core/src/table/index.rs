@@ -23,7 +23,6 @@ impl<'x> Key<'x> {
     /// A key; `hash` is [`Hasher::text`] of the text.
     #[inline]
     pub(super) fn new(hasher: &Hasher, hash: u64, scope: u32, text: &'x [u8]) -> Key<'x> {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half is wanted")]
         let hash = (hasher.scoped(hash, scope) >> 32) as u32;
         Key { hash, scope, text }
     }
@@ -52,7 +51,6 @@ const FREE: Slot = Slot {
 };
 
 /// Where a key would like to be: its hash, scaled to the table.
-#[expect(clippy::cast_possible_truncation, reason = "below the length")]
 #[inline]
 fn home(hash: u32, length: usize) -> usize {
     ((u64::from(hash) * length as u64) >> 32) as usize
