@@ -3,18 +3,24 @@
 use serde_json::Value;
 
 use super::backend_tls_policy::BackendTlsPolicy;
-use super::cluster::{
-    ClusterTrustBundle, ConfigMap, CustomResourceDefinition, Namespace, Pod, Secret,
-};
+use super::cluster_trust_bundle::ClusterTrustBundle;
+use super::config_map::ConfigMap;
+use super::custom_resource_definition::CustomResourceDefinition;
+use super::endpoint_slice::EndpointSlice;
 use super::gateway::Gateway;
 use super::gateway_class::GatewayClass;
 use super::grpc_route::GrpcRoute;
 use super::http_route::HttpRoute;
-use super::layer4_route::{TcpRoute, TlsRoute, UdpRoute};
 use super::listener_set::ListenerSet;
 use super::meta::ObjectMeta;
+use super::namespace::Namespace;
+use super::pod::Pod;
 use super::reference_grant::ReferenceGrant;
-use super::service::{EndpointSlice, Service};
+use super::secret::Secret;
+use super::service::Service;
+use super::tcp_route::TcpRoute;
+use super::tls_route::TlsRoute;
+use super::udp_route::UdpRoute;
 use super::x_backend::XBackend;
 use super::x_backend_traffic_policy::XBackendTrafficPolicy;
 use super::x_mesh::XMesh;

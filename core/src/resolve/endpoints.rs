@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use crate::api::service::EndpointSlice;
+use crate::api::endpoint_slice::EndpointSlice;
 use crate::resources::Resources;
 use crate::rule::ServicePort;
 
