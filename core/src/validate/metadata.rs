@@ -57,12 +57,18 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
                     "letters in lower case, digits, `-` and `.`, with a letter or a digit at both ends",
                 ),
             };
-            if name.len() > longest || !holds(name) {
+            let prefix = signer_prefix(kind, root);
+            let after = name.strip_prefix(&*prefix);
+            if after.is_none_or(|name| name.len() > longest || !holds(name)) {
+                let prefix = match &*prefix {
+                    "" => String::new(),
+                    prefix => format!("`{}` and then ", excerpt(prefix)),
+                };
                 refuse(
                     "name",
                     field,
                     format!(
-                        "`{}` is not a name, expected at most {longest} characters: {expected}",
+                        "`{}` is not a name, expected {prefix}at most {longest} characters: {expected}",
                         excerpt(name)
                     ),
                 );
@@ -144,6 +150,18 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
     out
 }
 
+/// What the name of a ClusterTrustBundle starts with: `example.com:roots:` for the signer `example.com/roots`.
+fn signer_prefix(kind: Kind, root: &Node) -> String {
+    let signer = root
+        .get("spec")
+        .and_then(|spec| spec.get("signerName"))
+        .and_then(Node::as_str)
+        .filter(|signer| kind == Kind::ClusterTrustBundle && !signer.is_empty());
+    signer.map_or(String::new(), |signer| {
+        format!("{}:", signer.replace('/', ":"))
+    })
+}
+
 fn service_name(text: &str) -> bool {
     label(text) && text.starts_with(|c: char| c.is_ascii_lowercase())
 }
@@ -159,4 +177,32 @@ fn not_text(metadata: &Node, field: &str) -> String {
         "expected a string, found the {kind} `{}`: write it in quotes",
         excerpt(&value)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::validate;
+    use crate::document::Document;
+    use crate::key::Channel;
+
+    #[test]
+    fn a_trust_bundle_of_a_signer_carries_its_name() {
+        let refused = |name: &str, signer: &str| {
+            let value = serde_json::json!({
+                "apiVersion": "certificates.k8s.io/v1beta1",
+                "kind": "ClusterTrustBundle",
+                "metadata": {"name": name},
+                "spec": {"signerName": signer, "trustBundle": "x"},
+            });
+            let violations = validate(&Document::from_json("b.json", &value), Channel::Standard);
+            violations
+                .iter()
+                .any(|violation| violation.field.to_string() == "metadata.name")
+        };
+        assert!(!refused("example.com:roots:v1", "example.com/roots"));
+        assert!(!refused("roots", ""));
+        assert!(refused("roots", "example.com/roots"));
+        assert!(refused("example.com:roots:", "example.com/roots"));
+        assert!(refused("example.com:roots:v1", ""));
+    }
 }
