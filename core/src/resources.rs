@@ -1,6 +1,7 @@
 //! Objects by key: what resolution works on.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -29,12 +30,30 @@ use crate::problem::{FieldPath, Level, Problem, Segment};
 pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// An object: its key, the typed object, and the fields beside it that the type does not have.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// `Debug` names the unknown fields without their values: of a Secret with a misspelt `data` they are secret.
+#[derive(Clone, PartialEq)]
 pub struct Resource {
     key: ObjectKey,
     api_version: Box<str>,
     object: Object,
     unknown: Vec<(FieldPath, Value)>,
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unknown: Vec<String> = self
+            .unknown
+            .iter()
+            .map(|(path, _)| path.to_string())
+            .collect();
+        f.debug_struct("Resource")
+            .field("key", &self.key)
+            .field("api_version", &self.api_version)
+            .field("object", &self.object)
+            .field("unknown", &unknown)
+            .finish()
+    }
 }
 
 impl Resource {
@@ -326,6 +345,13 @@ mod tests {
                 "spec.rules[1].backendRefs[0].zone"
             ]
         );
+    }
+
+    #[test]
+    fn debug_of_a_secret_shows_no_value_of_an_unknown_field() {
+        let value = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "dta": {"key": "hunter2"}});
+        let text = format!("{:?}", Resource::from_json(value).expect("a Secret"));
+        assert!(text.contains("dta") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]
