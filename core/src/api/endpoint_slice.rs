@@ -8,8 +8,8 @@ wire! {
     /// `discoveryv1.EndpointSlice`.
     EndpointSlice {
         metadata: ObjectMeta,
-        address_type: String,
-        endpoints: Vec<Endpoint>;
+        address_type: String;
+        endpoints: Vec<Endpoint>,
         ports: Vec<EndpointPort>,
     }
 }

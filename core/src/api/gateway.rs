@@ -60,7 +60,7 @@ wire! {
 
 open_enum! {
     /// `TLSModeType`.
-    TlsModeType { Terminate = "Terminate", Passthrough = "Passthrough" }
+    TlsModeType = Terminate { Terminate = "Terminate", Passthrough = "Passthrough" }
 }
 
 impl ListenerTlsConfig {
@@ -90,7 +90,7 @@ wire! {
 
 open_enum! {
     /// `FromNamespaces`.
-    FromNamespaces { Same = "Same", All = "All", Selector = "Selector", None = "None" }
+    FromNamespaces = Same { Same = "Same", All = "All", Selector = "Selector", None = "None" }
 }
 
 impl Listener {
@@ -177,7 +177,7 @@ impl GatewaySpecAddress {
 
 open_enum! {
     /// `AddressType`.
-    AddressType { IpAddress = "IPAddress", Hostname = "Hostname", NamedAddress = "NamedAddress" }
+    AddressType = IpAddress { IpAddress = "IPAddress", Hostname = "Hostname", NamedAddress = "NamedAddress" }
 }
 
 wire! {
@@ -246,7 +246,7 @@ wire! {
 
 open_enum! {
     /// `FrontendValidationModeType`.
-    FrontendValidationModeType { AllowValidOnly = "AllowValidOnly", AllowInsecureFallback = "AllowInsecureFallback" }
+    FrontendValidationModeType = AllowValidOnly { AllowValidOnly = "AllowValidOnly", AllowInsecureFallback = "AllowInsecureFallback" }
 }
 
 wire! {

@@ -58,7 +58,7 @@ wire! {
 
 open_enum! {
     /// `PathMatchType`.
-    PathMatchType { PathPrefix = "PathPrefix", Exact = "Exact", RegularExpression = "RegularExpression" }
+    PathMatchType = PathPrefix { PathPrefix = "PathPrefix", Exact = "Exact", RegularExpression = "RegularExpression" }
 }
 
 impl HttpPathMatch {
@@ -97,7 +97,7 @@ wire! {
 
 open_enum! {
     /// `HeaderMatchType`, `QueryParamMatchType` and `GRPCMethodMatchType`.
-    ValueMatchType { Exact = "Exact", RegularExpression = "RegularExpression" }
+    ValueMatchType = Exact { Exact = "Exact", RegularExpression = "RegularExpression" }
 }
 
 impl HttpHeaderMatch {
@@ -163,7 +163,7 @@ wire! {
 
 open_enum! {
     /// `SessionPersistenceType`.
-    SessionPersistenceType { Cookie = "Cookie", Header = "Header" }
+    SessionPersistenceType = Cookie { Cookie = "Cookie", Header = "Header" }
 }
 
 wire! {
@@ -178,7 +178,7 @@ wire! {
 
 open_enum! {
     /// `CookieLifetimeType`.
-    CookieLifetimeType { Session = "Session", Permanent = "Permanent" }
+    CookieLifetimeType = Session { Session = "Session", Permanent = "Permanent" }
 }
 
 wire! {

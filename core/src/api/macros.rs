@@ -17,16 +17,23 @@ macro_rules! wire {
     };
 }
 
-/// An enum of the values that are known, and `Other` for those that are not. The first is the default.
+/// An enum of the values that are known, and `Other` for those that are not.
+///
+/// `Name = Variant { … }` names the default of the specification. Without one the default is an empty `Other`, so that a
+/// required field which is missing is not taken for a choice that nobody made.
 macro_rules! open_enum {
-    ($(#[$meta:meta])* $name:ident { $first:ident = $first_text:literal, $($variant:ident = $text:literal),* $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident = $default:ident { $($variant:ident = $text:literal),* $(,)? }) => {
+        open_enum!(@ $(#[$meta])* $name, Self::$default, $($variant = $text),*);
+    };
+    ($(#[$meta:meta])* $name:ident { $($variant:ident = $text:literal),* $(,)? }) => {
+        open_enum!(@ $(#[$meta])* $name, Self::Other(String::new()), $($variant = $text),*);
+    };
+    (@ $(#[$meta:meta])* $name:ident, $default:expr, $($variant:ident = $text:literal),*) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[serde(from = "String", into = "String")]
         #[non_exhaustive]
         pub enum $name {
-            #[default]
-            $first,
             $($variant,)*
             /// A value that this version does not know, as written.
             Other(String),
@@ -36,20 +43,30 @@ macro_rules! open_enum {
             /// The value on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
-                    Self::$first => $first_text,
                     $(Self::$variant => $text,)*
                     Self::Other(text) => text,
                 }
             }
         }
 
+        impl Default for $name {
+            fn default() -> Self {
+                $default
+            }
+        }
+
         impl From<String> for $name {
             fn from(text: String) -> Self {
                 match text.as_str() {
-                    $first_text => Self::$first,
                     $($text => Self::$variant,)*
                     _ => Self::Other(text),
                 }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::from(text.to_owned())
             }
         }
 

@@ -42,3 +42,8 @@ pub mod x_mesh;
 pub mod x_telemetry_policy;
 
 pub use object::Object;
+
+/// Whether a field says nothing: it may be absent on the wire and stays so.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -60,10 +60,14 @@ macro_rules! object {
 
             /// Reads an object of a kind from JSON (`apiVersion` and `kind` are not looked at).
             ///
+            /// `null` counts as absent, in maps too, as the API server drops it; it also writes it, as in
+            /// `endpoints: null` of an EndpointSlice without endpoints.
+            ///
             /// # Errors
             ///
             /// If a field has a type that the kind does not have there.
-            pub fn from_json(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
+            pub fn from_json(kind: Kind, mut value: Value) -> Result<Self, serde_json::Error> {
+                drop_nulls(&mut value);
                 Ok(match kind {
                     $(Kind::$kind => Self::$kind(Box::new(serde_json::from_value(value)?)),)*
                 })
@@ -81,6 +85,18 @@ macro_rules! object {
             }
         }
     };
+}
+
+/// Takes out what is `null` in mappings, at every depth. Items of lists stay, for they have a place there.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|_, inner| !inner.is_null());
+            map.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }
 
 object!(

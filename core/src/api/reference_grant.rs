@@ -4,6 +4,7 @@ wire! {
     /// Lets objects of other namespaces refer to objects of this one.
     ReferenceGrant {
         metadata: super::meta::ObjectMeta,
+        #[serde(skip_serializing_if = "super::is_default")]
         spec: ReferenceGrantSpec;
     }
 }

@@ -8,7 +8,11 @@ use super::meta::ObjectMeta;
 
 wire! {
     /// `corev1.Service`.
-    Service { metadata: ObjectMeta, spec: ServiceSpec; }
+    Service {
+        metadata: ObjectMeta,
+        #[serde(skip_serializing_if = "super::is_default")]
+        spec: ServiceSpec;
+    }
 }
 
 wire! {

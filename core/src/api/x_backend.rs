@@ -71,5 +71,5 @@ wire! {
 
 open_enum! {
     /// `BackendTLSMode`.
-    XBackendTlsMode { None = "None", ServerOnly = "ServerOnly", ClientAndServer = "ClientAndServer" }
+    XBackendTlsMode = None { None = "None", ServerOnly = "ServerOnly", ClientAndServer = "ClientAndServer" }
 }

@@ -33,7 +33,7 @@ wire! {
 
 open_enum! {
     /// `TelemetryMode`.
-    TelemetryMode {
+    TelemetryMode = ImplementationDefault {
         ImplementationDefault = "ImplementationDefault",
         Enabled = "Enabled",
         Disabled = "Disabled",
@@ -61,9 +61,14 @@ wire! {
     /// `TracingAttribute`.
     TracingAttribute {
         name: String,
-        source_type: String;
+        source_type: TracingAttributeSourceType;
         header_name: String,
         literal_value: String,
         attribute_key: String,
     }
+}
+
+open_enum! {
+    /// Where the value of an attribute comes from.
+    TracingAttributeSourceType { Header = "Header", Literal = "Literal", Attribute = "Attribute" }
 }

@@ -94,7 +94,7 @@ fn of_port(resources: &Resources, port: &ServicePort, slices: &[&EndpointSlice])
             .iter()
             .filter(|candidate| candidate.name.as_deref().unwrap_or("") == name);
         for number in numbers.filter_map(|candidate| u16::try_from(candidate.port?).ok()) {
-            for endpoint in &slice.endpoints {
+            for endpoint in slice.endpoints.iter().flatten() {
                 for address in endpoint
                     .addresses
                     .iter()
