@@ -13,6 +13,8 @@ mod reference;
 mod routes;
 mod schema;
 mod session;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use crate::document::Document;
