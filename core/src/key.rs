@@ -111,7 +111,7 @@ const KINDS: &[Row] = &[
         "TLSRoute",
         true,
         &["v1"],
-        &["v1alpha2", "v1alpha3"],
+        &["v1alpha3", "v1alpha2"],
     ),
     (
         Kind::TcpRoute,
@@ -235,6 +235,14 @@ impl Kind {
         row.4.iter().chain(row.5).next().copied().unwrap_or("v1")
     }
 
+    /// The version that the API server stores: the one that is written, but for ReferenceGrant.
+    pub fn storage_version(self) -> &'static str {
+        match self {
+            Kind::ReferenceGrant => "v1beta1",
+            kind => kind.version(),
+        }
+    }
+
     /// Whether a version of this kind is served in a channel.
     pub fn served(self, version: &str, channel: Channel) -> bool {
         let row = self.row();
@@ -289,6 +297,7 @@ impl fmt::Display for Kind {
 
 /// A namespace and a name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are what they are called")]
 pub struct NamespacedName {
     pub namespace: String,
@@ -345,6 +354,7 @@ impl std::error::Error for InvalidNamespacedName {}
 
 /// Kind, namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct ObjectKey {
     /// Its kind, and with it its group.
     pub kind: Kind,
@@ -415,6 +425,19 @@ mod tests {
         assert!(!Kind::TlsRoute.served("v1alpha3", Channel::Standard));
         assert!(Kind::HttpRoute.served("v1beta1", Channel::Standard));
         assert!(!Kind::HttpRoute.served("v1alpha2", Channel::Experimental));
+    }
+
+    #[test]
+    fn versions_come_newest_first_and_one_is_stored() {
+        let versions: Vec<&str> = Kind::TlsRoute.versions(Channel::Experimental).collect();
+        assert_eq!(versions, ["v1", "v1alpha3", "v1alpha2"]);
+        assert_eq!(Kind::TlsRoute.versions(Channel::Standard).count(), 1);
+        assert_eq!(Kind::XMesh.versions(Channel::Standard).count(), 0);
+        for kind in Kind::all() {
+            let stored = kind.storage_version();
+            assert!(kind.served(stored, Channel::Experimental), "{kind}");
+            assert_eq!(stored == kind.version(), kind != Kind::ReferenceGrant);
+        }
     }
 
     #[test]
