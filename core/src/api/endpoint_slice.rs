@@ -70,3 +70,10 @@ wire! {
         app_protocol: String,
     }
 }
+
+impl EndpointPort {
+    /// `protocol`, `TCP` by default.
+    pub fn protocol(&self) -> &str {
+        self.protocol.as_deref().unwrap_or("TCP")
+    }
+}

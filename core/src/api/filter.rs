@@ -80,6 +80,13 @@ wire! {
     }
 }
 
+impl HttpRequestRedirectFilter {
+    /// `statusCode`, 302 by default.
+    pub fn status_code(&self) -> i32 {
+        self.status_code.unwrap_or(302)
+    }
+}
+
 wire! {
     /// `HTTPURLRewriteFilter`.
     HttpUrlRewriteFilter {
@@ -114,6 +121,18 @@ wire! {
         allow_headers: Vec<String>,
         expose_headers: Vec<String>,
         max_age: i32,
+    }
+}
+
+impl HttpCorsFilter {
+    /// `allowCredentials`, false by default.
+    pub fn allow_credentials(&self) -> bool {
+        self.allow_credentials.unwrap_or(false)
+    }
+
+    /// `maxAge` in seconds, 5 by default.
+    pub fn max_age(&self) -> i32 {
+        self.max_age.unwrap_or(5)
     }
 }
 

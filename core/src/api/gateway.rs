@@ -25,6 +25,23 @@ wire! {
     }
 }
 
+impl GatewaySpec {
+    /// `allowedListeners.namespaces.from`, `None` by default: no ListenerSet may attach.
+    pub fn listeners_from(&self) -> &FromNamespaces {
+        self.allowed_listeners
+            .as_ref()
+            .and_then(|allowed| allowed.namespaces.as_ref())
+            .and_then(|namespaces| namespaces.from.as_ref())
+            .unwrap_or(&FromNamespaces::None)
+    }
+
+    /// `allowedListeners.namespaces.selector`.
+    pub fn listeners_selector(&self) -> Option<&LabelSelector> {
+        let allowed = self.allowed_listeners.as_ref()?;
+        allowed.namespaces.as_ref()?.selector.as_ref()
+    }
+}
+
 open_enum! {
     /// `GatewayDefaultScope`.
     DefaultScope { All = "All", None = "None" }
@@ -244,6 +261,15 @@ wire! {
     }
 }
 
+impl FrontendTlsValidation {
+    /// `mode`, `AllowValidOnly` by default.
+    pub fn mode(&self) -> &FrontendValidationModeType {
+        self.mode
+            .as_ref()
+            .unwrap_or(&FrontendValidationModeType::AllowValidOnly)
+    }
+}
+
 open_enum! {
     /// `FrontendValidationModeType`.
     FrontendValidationModeType = AllowValidOnly { AllowValidOnly = "AllowValidOnly", AllowInsecureFallback = "AllowInsecureFallback" }
@@ -267,6 +293,15 @@ wire! {
         #[serde(rename = "type")]
         address_type: AddressType,
         routability: String,
+    }
+}
+
+impl GatewayStatusAddress {
+    /// `type`, `IPAddress` by default.
+    pub fn address_type(&self) -> &AddressType {
+        self.address_type
+            .as_ref()
+            .unwrap_or(&AddressType::IpAddress)
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTTPRoute.
 
+use super::duration::Duration;
 use super::filter::HttpRouteFilter;
 use super::gateway::DefaultScope;
 use super::reference::{BackendRef, ParentReference};
@@ -18,6 +19,52 @@ wire! {
         hostnames: Vec<String>,
         rules: Vec<HttpRouteRule>,
         use_default_gateways: DefaultScope,
+    }
+}
+
+/// What a rule has when it says nothing.
+static DEFAULT_RULE: HttpRouteRule = HttpRouteRule {
+    name: None,
+    matches: None,
+    filters: None,
+    backend_refs: None,
+    timeouts: None,
+    retry: None,
+    session_persistence: None,
+};
+static DEFAULT_MATCH: HttpRouteMatch = HttpRouteMatch {
+    path: None,
+    headers: None,
+    query_params: None,
+    method: None,
+};
+static DEFAULT_PATH: HttpPathMatch = HttpPathMatch {
+    match_type: None,
+    value: None,
+};
+
+impl HttpRouteSpec {
+    /// `rules`, one rule that takes everything by default.
+    pub fn rules(&self) -> &[HttpRouteRule] {
+        let default = std::slice::from_ref(&DEFAULT_RULE);
+        self.rules.as_deref().unwrap_or(default)
+    }
+}
+
+impl HttpRouteRule {
+    /// `matches`, one match of the prefix `/` where there is none.
+    pub fn matches(&self) -> &[HttpRouteMatch] {
+        match self.matches.as_deref() {
+            None | Some([]) => std::slice::from_ref(&DEFAULT_MATCH),
+            Some(matches) => matches,
+        }
+    }
+}
+
+impl HttpRouteMatch {
+    /// `path`, the prefix `/` by default.
+    pub fn path(&self) -> &HttpPathMatch {
+        self.path.as_ref().unwrap_or(&DEFAULT_PATH)
     }
 }
 
@@ -127,8 +174,8 @@ wire! {
     /// `HTTPRouteTimeouts`.
     HttpRouteTimeouts {
         ;
-        request: String,
-        backend_request: String,
+        request: Duration,
+        backend_request: Duration,
     }
 }
 
@@ -138,7 +185,7 @@ wire! {
         ;
         codes: Vec<i32>,
         attempts: i32,
-        backoff: String,
+        backoff: Duration,
     }
 }
 
@@ -155,7 +202,7 @@ wire! {
         ;
         #[serde(rename = "type")]
         persistence_type: SessionPersistenceType,
-        absolute_timeout: String,
+        absolute_timeout: Duration,
         cookie: SessionCookie,
         header: SessionHeader,
     }
@@ -184,4 +231,27 @@ open_enum! {
 wire! {
     /// `HeaderConfig`.
     SessionHeader { name: String; }
+}
+
+impl SessionPersistence {
+    /// `type`, `Cookie` by default.
+    pub fn persistence_type(&self) -> &SessionPersistenceType {
+        self.persistence_type
+            .as_ref()
+            .unwrap_or(&SessionPersistenceType::Cookie)
+    }
+}
+
+impl SessionCookie {
+    /// `path`, `/` by default.
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or("/")
+    }
+
+    /// `lifetimeType`, `Session` by default.
+    pub fn lifetime_type(&self) -> &CookieLifetimeType {
+        self.lifetime_type
+            .as_ref()
+            .unwrap_or(&CookieLifetimeType::Session)
+    }
 }

@@ -16,6 +16,7 @@ pub mod backend_tls_policy;
 pub mod cluster_trust_bundle;
 pub mod config_map;
 pub mod custom_resource_definition;
+pub mod duration;
 pub mod endpoint_slice;
 pub mod filter;
 pub mod gateway;
@@ -40,6 +41,9 @@ pub mod x_backend;
 pub mod x_backend_traffic_policy;
 pub mod x_mesh;
 pub mod x_telemetry_policy;
+
+#[cfg(test)]
+mod tests;
 
 pub use object::Object;
 

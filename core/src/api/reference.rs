@@ -63,6 +63,24 @@ impl BackendRef {
         self.weight.unwrap_or(1)
     }
 
+    /// `group`, the core group by default.
+    pub fn group(&self) -> &str {
+        self.group.as_deref().unwrap_or("")
+    }
+
+    /// `kind`, `Service` by default.
+    pub fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or("Service")
+    }
+
+    /// `namespace`, that of the object which refers by default.
+    pub fn namespace<'a>(&'a self, local: &'a str) -> &'a str {
+        match self.namespace.as_deref() {
+            None | Some("") => local,
+            Some(namespace) => namespace,
+        }
+    }
+
     /// The object without the weight.
     pub fn object(&self) -> BackendObjectReference {
         BackendObjectReference {

@@ -48,3 +48,24 @@ pub enum IntOrString {
     Int(i32),
     String(String),
 }
+
+impl ServiceSpec {
+    /// `type`, `ClusterIP` by default.
+    pub fn service_type(&self) -> &str {
+        self.service_type.as_deref().unwrap_or("ClusterIP")
+    }
+}
+
+impl ServicePort {
+    /// `protocol`, `TCP` by default.
+    pub fn protocol(&self) -> &str {
+        self.protocol.as_deref().unwrap_or("TCP")
+    }
+
+    /// `targetPort`, the port itself by default.
+    pub fn target_port(&self) -> IntOrString {
+        self.target_port
+            .clone()
+            .unwrap_or(IntOrString::Int(self.port))
+    }
+}

@@ -26,6 +26,15 @@ wire! {
     }
 }
 
+impl XBackendSpec {
+    /// `tls.mode`, `None` by default.
+    pub fn tls_mode(&self) -> &XBackendTlsMode {
+        self.tls
+            .as_ref()
+            .map_or(&XBackendTlsMode::None, |tls| &tls.mode)
+    }
+}
+
 open_enum! {
     /// `BackendType`.
     XBackendType { ExternalHostname = "ExternalHostname", EndpointSelector = "EndpointSelector" }

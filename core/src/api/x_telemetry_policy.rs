@@ -72,3 +72,21 @@ open_enum! {
     /// Where the value of an attribute comes from.
     TracingAttributeSourceType { Header = "Header", Literal = "Literal", Attribute = "Attribute" }
 }
+
+impl Tracing {
+    /// `mode`, `ImplementationDefault` by default.
+    pub fn mode(&self) -> &TelemetryMode {
+        self.mode
+            .as_ref()
+            .unwrap_or(&TelemetryMode::ImplementationDefault)
+    }
+}
+
+impl ParentBasedSampling {
+    /// `mode`, `ImplementationDefault` by default.
+    pub fn mode(&self) -> &TelemetryMode {
+        self.mode
+            .as_ref()
+            .unwrap_or(&TelemetryMode::ImplementationDefault)
+    }
+}

@@ -434,14 +434,11 @@ fn cors(spec: &HttpCorsFilter, at: &str) -> Result<Cors, Finding> {
     });
     Ok(Cors {
         origins: origins.collect::<Result<_, _>>()?,
-        credentials: spec.allow_credentials.unwrap_or(false),
+        credentials: spec.allow_credentials(),
         methods,
         headers: names(&spec.allow_headers, "allowHeaders")?,
         expose_headers: names(&spec.expose_headers, "exposeHeaders")?,
-        max_age: spec
-            .max_age
-            .and_then(|age| u32::try_from(age).ok())
-            .unwrap_or(5),
+        max_age: u32::try_from(spec.max_age()).unwrap_or(5),
     })
 }
 

@@ -10,6 +10,7 @@ use super::backend;
 use super::filter;
 use super::finding::{Finding, Reason};
 use super::view::{RouteView, RulesView};
+use crate::api::duration::Duration;
 use crate::api::grpc_route::{GrpcMethodMatch, GrpcRouteMatch, GrpcRouteRule};
 use crate::api::http_route::{
     CookieLifetimeType, HttpBackendRef, HttpHeaderMatch, HttpQueryParamMatch, HttpRouteMatch,
@@ -55,10 +56,8 @@ pub(super) fn compile(
         unresolved: None,
         ports: BTreeSet::new(),
     };
-    let default = [HttpRouteRule::default()];
     let results: Vec<Result<Rule, Finding>> = match view.rules {
-        // HTTPRouteSpec.rules: without rules there is one that takes everything.
-        RulesView::Http(rules) => numbered(rules.unwrap_or(&default))
+        RulesView::Http(rules) => numbered(rules)
             .map(|(i, rule)| compiler.http(i, rule))
             .collect(),
         RulesView::Grpc(rules) => numbered(rules)
@@ -111,14 +110,7 @@ struct Compiler<'r> {
 impl Compiler<'_> {
     fn http(&mut self, index: u16, rule: &HttpRouteRule) -> Result<Rule, Finding> {
         let at = format!("spec.rules[{index}]");
-        let default = [HttpRouteMatch::default()];
-        // HTTPRouteRule.matches: without matches there is one of the prefix `/`.
-        let matches = rule
-            .matches
-            .as_deref()
-            .filter(|matches| !matches.is_empty())
-            .unwrap_or(&default);
-        let matches = numbered(matches)
+        let matches = numbered(rule.matches())
             .map(|(number, one)| self.http_match(number, one, &format!("{at}.matches[{number}]")));
         let matches = matches.collect::<Result<Vec<_>, _>>()?;
         let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), &at, false)?;
@@ -292,8 +284,7 @@ impl Compiler<'_> {
     }
 
     fn path(&self, one: &HttpRouteMatch, at: &str) -> Result<PathMatch, Finding> {
-        let default = crate::api::http_route::HttpPathMatch::default();
-        let path = one.path.as_ref().unwrap_or(&default);
+        let path = one.path();
         let value = path.value();
         let at = format!("{at}.path");
         let canonical = || {
@@ -391,8 +382,8 @@ fn unsupported(message: String) -> Finding {
     Finding::new(Reason::UnsupportedValue, message)
 }
 
-fn duration(text: Option<&str>, at: String) -> Result<Option<std::time::Duration>, Finding> {
-    let parsed = text.map(crate::duration::parse).transpose();
+fn duration(text: Option<&Duration>, at: String) -> Result<Option<std::time::Duration>, Finding> {
+    let parsed = text.map(Duration::parse).transpose();
     parsed.map_err(|error| unsupported(format!("{at}: {error}")))
 }
 
@@ -401,9 +392,9 @@ fn timeouts(spec: Option<&HttpRouteTimeouts>, at: &str) -> Result<Timeouts, Find
         return Ok(Timeouts::default());
     };
     Ok(Timeouts {
-        request: duration(spec.request.as_deref(), format!("{at}.timeouts.request"))?,
+        request: duration(spec.request.as_ref(), format!("{at}.timeouts.request"))?,
         backend_request: duration(
-            spec.backend_request.as_deref(),
+            spec.backend_request.as_ref(),
             format!("{at}.timeouts.backendRequest"),
         )?,
     })
@@ -420,29 +411,19 @@ fn retry(spec: &HttpRouteRetry, at: &str) -> Result<Retry, Finding> {
     Ok(Retry {
         codes,
         attempts: u32::try_from(spec.attempts()).unwrap_or(0),
-        backoff: duration(spec.backoff.as_deref(), format!("{at}.retry.backoff"))?,
+        backoff: duration(spec.backoff.as_ref(), format!("{at}.retry.backoff"))?,
     })
 }
 
 fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence, Finding> {
     let at = format!("{at}.sessionPersistence");
-    let token = match spec
-        .persistence_type
-        .as_ref()
-        .unwrap_or(&SessionPersistenceType::Cookie)
-    {
+    let token = match spec.persistence_type() {
         SessionPersistenceType::Cookie => {
-            let cookie = spec.cookie.as_ref();
+            let cookie = spec.cookie.clone().unwrap_or_default();
             SessionToken::Cookie {
-                name: cookie
-                    .and_then(|cookie| cookie.name.as_deref())
-                    .map(Into::into),
-                path: cookie
-                    .and_then(|cookie| cookie.path.as_deref())
-                    .unwrap_or("/")
-                    .into(),
-                permanent: cookie.and_then(|cookie| cookie.lifetime_type.as_ref())
-                    == Some(&CookieLifetimeType::Permanent),
+                name: cookie.name.as_deref().map(Into::into),
+                path: cookie.path().into(),
+                permanent: *cookie.lifetime_type() == CookieLifetimeType::Permanent,
             }
         }
         SessionPersistenceType::Header => {
@@ -469,7 +450,7 @@ fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence, Finding> 
     Ok(SessionPersistence {
         token,
         absolute_timeout: duration(
-            spec.absolute_timeout.as_deref(),
+            spec.absolute_timeout.as_ref(),
             format!("{at}.absoluteTimeout"),
         )?,
     })

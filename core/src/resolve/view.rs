@@ -21,7 +21,7 @@ pub(super) struct RouteView<'r> {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum RulesView<'r> {
-    Http(Option<&'r [HttpRouteRule]>),
+    Http(&'r [HttpRouteRule]),
     Grpc(&'r [GrpcRouteRule]),
     Layer4(&'r [Layer4Rule]),
 }
@@ -41,7 +41,7 @@ fn view(resource: &Resource) -> Option<RouteView<'_>> {
             (
                 &spec.parent_refs,
                 &spec.hostnames,
-                RulesView::Http(spec.rules.as_deref()),
+                RulesView::Http(spec.rules()),
             )
         }
         Object::GrpcRoute(route) => {
