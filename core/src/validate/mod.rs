@@ -19,7 +19,7 @@ mod walk;
 
 use crate::document::Document;
 use crate::key::{Channel, Kind};
-use crate::problem::FieldPath;
+use crate::problem::{FieldPath, Segment};
 
 /// How an API server would take a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,7 +69,21 @@ pub fn validate(document: &Document, channel: Channel) -> Vec<Violation> {
     if let Some(schema) = schema_of(kind, version) {
         walk::judge(schema, document.root(), channel, &mut violations);
     }
+    if kind == Kind::Secret {
+        hide_values(&mut violations);
+    }
     violations
+}
+
+/// Messages show the user's own values, but those of a Secret are not for logs.
+fn hide_values(violations: &mut [Violation]) {
+    for violation in violations {
+        let metadata = matches!(violation.field.segments().first(), Some(Segment::Field(name)) if &**name == "metadata");
+        if violation.rule == "type" && !metadata {
+            "has the wrong type (values of Secrets are not shown)"
+                .clone_into(&mut violation.message);
+        }
+    }
 }
 
 /// The schema of what stands beside `metadata`.
@@ -97,4 +111,28 @@ fn schema_of(kind: Kind, version: &str) -> Option<&'static schema::Schema> {
         Kind::ClusterTrustBundle => &kubernetes::CLUSTER_TRUST_BUNDLE,
         Kind::Namespace | Kind::Pod | Kind::CustomResourceDefinition => return None,
     })
+}
+
+#[cfg(test)]
+mod secret_tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secrets_are_not_shown() {
+        let value = serde_json::json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": "hunter2", "data": {"key": ["hunter2"], "pin": 4711},
+        });
+        let violations = validate(&Document::from_json("s", &value), Channel::Standard);
+        let fields: Vec<String> = violations
+            .iter()
+            .map(|violation| violation.field.to_string())
+            .collect();
+        assert_eq!(fields, ["data[key]", "data[pin]", "stringData"]);
+        assert!(
+            !violations
+                .iter()
+                .any(|v| v.message.contains("hunter2") || v.message.contains("4711")),
+            "{violations:?}"
+        );
+    }
 }
