@@ -169,12 +169,17 @@ fn module(source: &Path, file: &Path) -> String {
     name.trim_end_matches(".rs").to_owned()
 }
 
-/// The source without comments and without the unit tests at its end.
+/// The source without comments and without unit tests: a test module in a file of its own is left out, one that is written
+/// out ends the file.
 fn code(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
-    for line in text.lines() {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
         if line.trim_start().starts_with("#[cfg(test)]") {
-            break;
+            match lines.next() {
+                Some(module) if module.trim_end().ends_with(';') => continue,
+                _ => break,
+            }
         }
         code.push_str(line.split("//").next().unwrap_or(line));
         code.push('\n');
@@ -224,4 +229,8 @@ fn the_scanner_sees_groups_and_paths() {
     );
     let found: Vec<String> = crate_paths(code).into_iter().collect();
     assert_eq!(found, ["api", "rule", "table"]);
+    let found = crate_paths(self::code(
+        "#[cfg(test)]\nmod tests;\nuse crate::rule::A;\n#[cfg(test)]\nmod tests {\nuse crate::api;\n}\n",
+    ));
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["rule"]);
 }
