@@ -2,6 +2,13 @@
 
 use crate::key::GATEWAY_GROUP;
 
+/// A namespace that is named, or the local one; an empty name names none.
+fn named_or<'a>(namespace: Option<&'a str>, local: &'a str) -> &'a str {
+    namespace
+        .filter(|namespace| !namespace.is_empty())
+        .unwrap_or(local)
+}
+
 wire! {
     /// `ParentReference`: what a route wants to attach to.
     ParentReference {
@@ -27,10 +34,7 @@ impl ParentReference {
 
     /// `namespace`, that of the object which refers by default.
     pub fn namespace<'a>(&'a self, local: &'a str) -> &'a str {
-        match self.namespace.as_deref() {
-            None | Some("") => local,
-            Some(namespace) => namespace,
-        }
+        named_or(self.namespace.as_deref(), local)
     }
 }
 
@@ -75,10 +79,7 @@ impl BackendRef {
 
     /// `namespace`, that of the object which refers by default.
     pub fn namespace<'a>(&'a self, local: &'a str) -> &'a str {
-        match self.namespace.as_deref() {
-            None | Some("") => local,
-            Some(namespace) => namespace,
-        }
+        named_or(self.namespace.as_deref(), local)
     }
 
     /// The object without the weight.
@@ -106,10 +107,7 @@ impl BackendObjectReference {
 
     /// `namespace`, that of the object which refers by default.
     pub fn namespace<'a>(&'a self, local: &'a str) -> &'a str {
-        match self.namespace.as_deref() {
-            None | Some("") => local,
-            Some(namespace) => namespace,
-        }
+        named_or(self.namespace.as_deref(), local)
     }
 }
 
@@ -136,10 +134,7 @@ impl SecretObjectReference {
 
     /// `namespace`, that of the object which refers by default.
     pub fn namespace<'a>(&'a self, local: &'a str) -> &'a str {
-        match self.namespace.as_deref() {
-            None | Some("") => local,
-            Some(namespace) => namespace,
-        }
+        named_or(self.namespace.as_deref(), local)
     }
 }
 
