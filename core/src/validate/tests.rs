@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::schema::{Schema, Shape};
-use super::schema_of;
-use crate::key::Kind;
+use super::{schema_of, validate};
+use crate::document::Document;
+use crate::key::{Channel, Kind};
 
 /// The fields of a schema that none of the values has.
 fn missing(schema: &Schema, values: &[&Value], path: &str, out: &mut Vec<String>) {
@@ -50,4 +51,23 @@ fn the_documents_show_every_field() {
     }
     // A node's port is not a backend's: it is judged and not read.
     assert_eq!(out, ["Service.spec.ports.nodePort"]);
+}
+
+#[test]
+fn values_of_secrets_are_not_shown() {
+    let value = serde_json::json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": "hunter2", "data": {"key": ["hunter2"], "pin": 4711},
+    });
+    let violations = validate(&Document::from_json("s", &value), Channel::Standard);
+    let fields: Vec<String> = violations
+        .iter()
+        .map(|violation| violation.field.to_string())
+        .collect();
+    assert_eq!(fields, ["data[key]", "data[pin]", "stringData"]);
+    assert!(
+        !violations
+            .iter()
+            .any(|v| v.message.contains("hunter2") || v.message.contains("4711")),
+        "{violations:?}"
+    );
 }
