@@ -1,11 +1,12 @@
 //! One request: judged, matched, its steps carried out, forwarded or answered.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gatepost::rule::{BackendProtocol, HeaderEdits, NoBackend, Picked};
-use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, Step, is_grpc};
+use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, Scratch, Step, is_grpc};
 use gatepost::target::{Raw, Refused, Target};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, TE, TRANSFER_ENCODING,
@@ -191,6 +192,11 @@ fn target<'r>(
     served.table.target(raw, buffer)
 }
 
+thread_local! {
+    /// What a thread matches with: it grows to what the tables need, and serves those that follow.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
 /// What is to be done, free of the table's borrows.
 enum Plan {
     Respond(Response<()>),
@@ -215,7 +221,6 @@ fn plan(
     outcome: &mut Outcome,
 ) -> Result<Plan, StatusCode> {
     let method = parts.method.clone();
-    let mut scratch = served.table.scratch();
     let found = {
         let head = Head {
             port: peer.port,
@@ -224,7 +229,7 @@ fn plan(
             target: *target,
             headers: &parts.headers,
         };
-        served.table.find(&head, &mut scratch)
+        SCRATCH.with_borrow_mut(|scratch| served.table.find(&head, scratch))
     };
     let found = found.map_err(|no_match| match no_match {
         NoMatch::NotFound => {
