@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gatepost::controller::{Controller, Resolution};
 use gatepost::resources::Resources;
-use gatepost::table::{Action, Head, Match, NoMatch, Step};
+use gatepost::table::{Action, Head, Match, NoMatch};
 use gatepost::target::Raw;
 use http::HeaderMap;
 use http::header::HOST;
@@ -136,36 +136,12 @@ fn outcome(
             location: None,
         };
     };
-    for step in found.backend_steps(&picked) {
-        match step {
-            Step::RequestHeaders(edits) => edits.apply(&mut parts.headers),
-            Step::Rewrite(rewrite) => {
-                if let Some(host) = rewrite.hostname.as_ref().and_then(|host| host.parse().ok()) {
-                    parts.headers.insert(HOST, host);
-                }
-                if let Some(path) = found.rewritten_path(rewrite, target.path()) {
-                    let query = parts
-                        .uri
-                        .query()
-                        .map(|query| format!("?{query}"))
-                        .unwrap_or_default();
-                    if let Ok(uri) = format!("{}{query}", String::from_utf8_lossy(&path)).parse() {
-                        parts.uri = uri;
-                    }
-                }
-            }
-            Step::Fault(_)
-            | Step::Cors(_)
-            | Step::Authorize(_)
-            | Step::Redirect(_)
-            | Step::Mirror(_) => {
-                return Outcome::Answered {
-                    rule,
-                    status: 500,
-                    location: None,
-                };
-            }
-        }
+    if found.apply_backend(&picked, target, parts).is_err() {
+        return Outcome::Answered {
+            rule,
+            status: 500,
+            location: None,
+        };
     }
     let backend = picked
         .backend

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatepost::rule::{BackendProtocol, HeaderEdits, NoBackend, Picked};
-use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, Scratch, Step, is_grpc};
+use gatepost::rule::{BackendProtocol, HeaderEdits, NoBackend};
+use gatepost::table::{Action, Head, NoMatch, ResponseStep, Scratch, is_grpc};
 use gatepost::target::{Raw, Refused, Target};
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName, TE, TRANSFER_ENCODING,
@@ -271,10 +271,12 @@ fn plan(
             };
             StatusCode::INTERNAL_SERVER_ERROR
         })?;
-    backend_steps(&found, &picked, target, parts).map_err(|why| {
-        outcome.why = why;
-        StatusCode::INTERNAL_SERVER_ERROR
-    })?;
+    found
+        .apply_backend(&picked, target, parts)
+        .map_err(|fault| {
+            outcome.why = fault.reason.to_string();
+            StatusCode::INTERNAL_SERVER_ERROR
+        })?;
     let Ok(destination) = &picked.backend.destination else {
         return Err(StatusCode::INTERNAL_SERVER_ERROR);
     };
@@ -304,43 +306,6 @@ fn plan(
         response: edits.collect(),
         limit: limits.min(),
     })))
-}
-
-fn backend_steps(
-    found: &Match<'_>,
-    picked: &Picked<'_>,
-    target: &Target<'_>,
-    parts: &mut http::request::Parts,
-) -> Result<(), String> {
-    for step in found.backend_steps(picked) {
-        match step {
-            Step::Fault(fault) => return Err(fault.reason.to_string()),
-            Step::RequestHeaders(edits) => edits.apply(&mut parts.headers),
-            Step::Rewrite(rewrite) => {
-                if let Some(host) = &rewrite.hostname
-                    && let Ok(value) = HeaderValue::from_str(host)
-                {
-                    parts.headers.insert(HOST, value);
-                }
-                if let Some(path) = found.rewritten_path(rewrite, target.path()) {
-                    let query = parts
-                        .uri
-                        .query()
-                        .map(|query| format!("?{query}"))
-                        .unwrap_or_default();
-                    let text = String::from_utf8_lossy(&path).into_owned() + &query;
-                    parts.uri = text
-                        .parse()
-                        .map_err(|_| "the rewritten path is not a path".to_owned())?;
-                }
-            }
-            // Controllers of this data plane refuse them (see `options::controller`).
-            Step::Cors(_) | Step::Authorize(_) | Step::Redirect(_) | Step::Mirror(_) => {
-                return Err("a filter that is not carried out".to_owned());
-            }
-        }
-    }
-    Ok(())
 }
 
 async fn forward(

@@ -120,12 +120,11 @@ pub(super) fn carry_out(
             .or_default()
             .push(String::from_utf8_lossy(value).into_owned());
     }
-    let field = asked
-        .request
-        .hosts
-        .first()
-        .map(|host| String::from_utf8_lossy(host).into_owned())
-        .unwrap_or_default();
+    // RFC 9112 section 3.2.2: the authority of the target goes before the Host field.
+    let given = asked
+        .authority
+        .or_else(|| asked.request.hosts.first().map(Vec::as_slice));
+    let field = String::from_utf8_lossy(given.unwrap_or_default()).into_owned();
     let mut way = Way {
         path: asked.path.to_owned(),
         host: field,

@@ -63,6 +63,7 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
         path: &parsed.path,
         query: parsed.query.as_deref().unwrap_or_default(),
         host: name.name(),
+        authority: parsed.authority.as_deref(),
     };
     let attached = attach::routes(objects, &listeners, chosen);
     let mut candidates = predicates::fitting(&attached, listener, &asked);

@@ -18,6 +18,7 @@ pub(super) struct Asked<'r> {
     pub(super) path: &'r str,
     pub(super) query: &'r [u8],
     pub(super) host: Option<&'r str>,
+    pub(super) authority: Option<&'r [u8]>,
 }
 
 /// All matches that the request fits, each under the hostname by which its route means the host.

@@ -241,8 +241,11 @@ impl<'t> Match<'t> {
             .chain(filters.cors.iter().map(ResponseStep::Cors))
     }
 
-    /// The answer of a redirect.
+    /// The answer of a redirect; 400 if it leads to the request's own host and the request names none (S:redirect-host).
     pub fn redirect(&self, redirect: &Redirect, target: &Target<'_>) -> Response<()> {
+        if redirect.hostname.is_none() && target.host().as_str().is_empty() {
+            return status(StatusCode::BAD_REQUEST);
+        }
         let location = redirect.location(&Origin {
             https: self.listener.protocol == Protocol::Https,
             host: target.host().as_str(),
@@ -283,9 +286,17 @@ impl<'t> Match<'t> {
     /// Carries out the rule's steps on a request, where none of them needs the network: mirrors, CORS and external
     /// authorisation are left to the caller (see [`Match::steps`]).
     ///
-    /// The request's URI becomes path and query in canonical form, whatever it was.
+    /// The request's URI becomes path and query in canonical form, whatever it was, and its Host the authority of the
+    /// target where that has one.
     pub fn apply(&self, target: &Target<'_>, request: &mut http::request::Parts) -> Action<'t> {
-        let mut path: Option<Vec<u8>> = None;
+        if let Some(authority) = target.authority()
+            && let Ok(value) = HeaderValue::from_bytes(authority)
+        {
+            request.headers.insert(HOST, value);
+        }
+        if !set_uri(request, target.path(), target.query()) {
+            return Action::Respond(status(StatusCode::BAD_REQUEST));
+        }
         for step in self.steps() {
             match step {
                 Step::Fault(_) => {
@@ -295,32 +306,60 @@ impl<'t> Match<'t> {
                     return Action::Respond(self.redirect(redirect, target));
                 }
                 Step::RequestHeaders(edits) => edits.apply(&mut request.headers),
-                Step::Rewrite(rewrite) => {
-                    if let Some(host) = &rewrite.hostname
-                        && let Ok(value) = HeaderValue::from_str(host)
-                    {
-                        request.headers.insert(HOST, value);
-                    }
-                    path = self.rewritten_path(rewrite, target.path()).or(path);
-                }
+                Step::Rewrite(rewrite) => self.rewrite(rewrite, target, request),
                 Step::Cors(_) | Step::Authorize(_) | Step::Mirror(_) => {}
             }
         }
-        match path_and_query(
-            path.as_deref().unwrap_or_else(|| target.path()),
-            target.query(),
-        ) {
-            Some(uri) => {
-                request.uri = Uri::from(uri);
-                Action::Forward(self.backends())
+        Action::Forward(self.backends())
+    }
+
+    /// Carries out the steps of the backend that was picked, after [`Match::apply`]; mirrors are left to the caller.
+    ///
+    /// # Errors
+    ///
+    /// If a filter could not be resolved: the request gets a 500.
+    pub fn apply_backend(
+        &self,
+        picked: &Picked<'t>,
+        target: &Target<'_>,
+        request: &mut http::request::Parts,
+    ) -> Result<(), &'t Fault> {
+        for step in self.backend_steps(picked) {
+            match step {
+                Step::Fault(fault) => return Err(fault),
+                Step::RequestHeaders(edits) => edits.apply(&mut request.headers),
+                Step::Rewrite(rewrite) => self.rewrite(rewrite, target, request),
+                // A backend has no such filters (see [`Match::backend_steps`]).
+                Step::Cors(_) | Step::Authorize(_) | Step::Redirect(_) | Step::Mirror(_) => {}
             }
-            None => Action::Respond(status(StatusCode::BAD_REQUEST)),
+        }
+        Ok(())
+    }
+
+    fn rewrite(&self, rewrite: &Rewrite, target: &Target<'_>, request: &mut http::request::Parts) {
+        if let Some(host) = &rewrite.hostname
+            && let Ok(value) = HeaderValue::from_str(host)
+        {
+            request.headers.insert(HOST, value);
+        }
+        if let Some(path) = self.rewritten_path(rewrite, target.path()) {
+            set_uri(request, &path, target.query());
         }
     }
 }
 
+/// Makes path and query the request's URI, if they can be one.
+fn set_uri(request: &mut http::request::Parts, path: &[u8], query: Option<&[u8]>) -> bool {
+    let uri = path_and_query(path, query);
+    let sound = uri.is_some();
+    if let Some(uri) = uri {
+        request.uri = Uri::from(uri);
+    }
+    sound
+}
+
 /// Path and query as `http` keeps them.
-pub(crate) fn path_and_query(path: &[u8], query: Option<&[u8]>) -> Option<PathAndQuery> {
+fn path_and_query(path: &[u8], query: Option<&[u8]>) -> Option<PathAndQuery> {
     let mut text = Vec::with_capacity(path.len() + query.map_or(0, |query| query.len() + 1));
     text.extend_from_slice(path);
     if let Some(query) = query {

@@ -89,6 +89,7 @@ impl std::error::Error for Refused {}
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'r> {
     host: Host<'r>,
+    authority: Option<&'r [u8]>,
     path: &'r [u8],
     query: Option<&'r [u8]>,
     changed: bool,
@@ -121,6 +122,7 @@ impl<'r> Target<'r> {
             let host = host::parse(authority, buffer)?;
             return Ok(Target {
                 host: host.text(buffer),
+                authority: Some(authority),
                 path: b"",
                 query: None,
                 changed: false,
@@ -162,6 +164,7 @@ impl<'r> Target<'r> {
         };
         Ok(Target {
             host: host.text(buffer),
+            authority: raw.authority.or(authority),
             path,
             query,
             changed: changed_target,
@@ -171,6 +174,13 @@ impl<'r> Target<'r> {
     /// The host that is asked for.
     pub fn host(&self) -> Host<'r> {
         self.host
+    }
+
+    /// The authority of the target or `:authority`, as it came; `None` if at most a Host field names the host.
+    ///
+    /// It goes before the Host field (RFC 9112 section 3.2.2), so it is what the backend's Host has to be.
+    pub fn authority(&self) -> Option<&'r [u8]> {
+        self.authority
     }
 
     /// The path in canonical form, or `*`.

@@ -213,3 +213,70 @@ fn requests_by_the_wrong_connection_are_misdirected() {
         assert_eq!(status, expected, "{sni} {host}");
     }
 }
+
+/// A request that names its host by `:authority` alone, as HTTP/2 does, is forwarded with that as Host.
+#[test]
+fn the_authority_becomes_the_host() {
+    let routes = vec![route(
+        "r",
+        &[],
+        vec![request_match(PathMatch::Prefix(b""[..].into()), None)],
+    )];
+    let table = RouteTable::build(&TableInput {
+        listeners: vec![gateway_listener("http", None, Protocol::Http, routes)],
+        settings: TableSettings::default(),
+    });
+    let found = |authority: Option<&[u8]>, check: &dyn Fn(&Match<'_>, &Target<'_>)| {
+        let mut buffer = Vec::new();
+        let raw = Raw {
+            target: b"/x?q=1",
+            authority,
+            hosts: &mut std::iter::empty(),
+            host_required: false,
+            connect: false,
+        };
+        let target = table.target(raw, &mut buffer).expect("a sound target");
+        let headers = HeaderMap::new();
+        let head = Head {
+            port: 80,
+            sni: None,
+            method: b"GET",
+            target,
+            headers: &headers,
+        };
+        check(
+            &table.find(&head, &mut table.scratch()).expect("the rule"),
+            &target,
+        );
+    };
+    found(Some(b"A.test:8443"), &|found, target| {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        assert!(matches!(
+            found.apply(target, &mut parts),
+            Action::Forward(_)
+        ));
+        assert_eq!(parts.headers["host"], "A.test:8443");
+        assert_eq!(parts.uri, "/x?q=1");
+    });
+    // S:redirect-host: without any host there is no URL to lead to.
+    let redirect = crate::rule::Redirect {
+        scheme: None,
+        hostname: None,
+        path: None,
+        port: None,
+        status: http::StatusCode::FOUND,
+    };
+    found(None, &|found, target| {
+        assert_eq!(found.redirect(&redirect, target).status(), 400)
+    });
+    let named = crate::rule::Redirect {
+        hostname: Some("new.test".into()),
+        ..redirect.clone()
+    };
+    found(None, &|found, target| {
+        assert_eq!(
+            found.redirect(&named, target).headers()["location"],
+            "http://new.test/x?q=1"
+        );
+    });
+}
