@@ -217,17 +217,17 @@ pub fn watch(paths: &[PathBuf]) -> mpsc::Receiver<()> {
         .map_err(|error| tracing::warn!(%error, "files cannot be watched"))
         .ok();
     for path in paths {
-        // Editors replace files, so the folder around a file is watched.
-        let folder = if path.is_dir() {
-            Some(path.as_path())
+        // Editors replace files, so the folder around a file is watched, but not what lies below that.
+        let (folder, mode) = if path.is_dir() {
+            (Some(path.as_path()), RecursiveMode::Recursive)
         } else {
-            path.parent()
+            (path.parent(), RecursiveMode::NonRecursive)
         };
         let folder = folder
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or_else(|| Path::new("."));
         if let Some(watcher) = &mut watcher
-            && let Err(error) = watcher.watch(folder, RecursiveMode::Recursive)
+            && let Err(error) = watcher.watch(folder, mode)
         {
             tracing::warn!(path = %folder.display(), %error, "cannot be watched; it is looked at every two seconds");
         }
