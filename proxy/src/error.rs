@@ -13,14 +13,16 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum ForwardError {
     /// The backend has no endpoint.
     NoEndpoint,
-    /// No endpoint could be connected to.
+    /// No endpoint could be connected to, TLS included.
     Connect(BoxError),
+    /// The endpoint said that it has not begun with the request (RFC 9113 section 8.7).
+    Refused(BoxError),
     /// The connection broke before an answer came.
     Broken(BoxError),
     /// The answer did not come in time.
     Timeout,
-    /// The request cannot be written for the backend.
-    Request(BoxError),
+    /// The client's body did not come in time.
+    Upload,
 }
 
 impl ForwardError {
@@ -28,10 +30,17 @@ impl ForwardError {
     pub fn status(&self) -> StatusCode {
         match self {
             ForwardError::NoEndpoint => StatusCode::SERVICE_UNAVAILABLE,
-            ForwardError::Connect(_) | ForwardError::Broken(_) => StatusCode::BAD_GATEWAY,
+            ForwardError::Connect(_) | ForwardError::Refused(_) | ForwardError::Broken(_) => {
+                StatusCode::BAD_GATEWAY
+            }
             ForwardError::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            ForwardError::Request(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ForwardError::Upload => StatusCode::REQUEST_TIMEOUT,
         }
+    }
+
+    /// Whether the backend has certainly done nothing, so that any request may go out again.
+    pub fn unprocessed(&self) -> bool {
+        matches!(self, ForwardError::Connect(_) | ForwardError::Refused(_))
     }
 }
 
@@ -42,11 +51,12 @@ impl fmt::Display for ForwardError {
             ForwardError::Connect(error) => {
                 write!(f, "the backend cannot be connected to: {error}")
             }
+            ForwardError::Refused(error) => write!(f, "the backend refused the request: {error}"),
             ForwardError::Broken(error) => {
                 write!(f, "the connection to the backend broke: {error}")
             }
             ForwardError::Timeout => f.write_str("the backend did not answer in time"),
-            ForwardError::Request(error) => write!(f, "the request cannot be written: {error}"),
+            ForwardError::Upload => f.write_str("the body of the request did not come in time"),
         }
     }
 }

@@ -1,207 +1,223 @@
-//! Toward backends: connections that are kept, and one attempt after the other.
+//! Toward a backend: attempt after attempt, within the time and the number that are allowed.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response, Version};
-use http_body_util::combinators::BoxBody;
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
+use gatepost::rule::{BackendDestination, BackendProtocol, Listener, Retry, Timeouts};
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Uri, Version};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 
-use crate::endpoints::Addresses;
+use crate::backend_tls::TlsClient;
+use crate::body::Payload;
+use crate::endpoints::{Addresses, Busy, Endpoint};
 use crate::error::{BoxError, ForwardError};
+use crate::pool::Pool;
+use crate::random;
+use crate::state::Plane;
 
-/// Any body that is streamed.
-pub type Body = BoxBody<Bytes, BoxError>;
+/// Endpoints that one attempt goes on to when it cannot connect.
+const FAIL_OVERS: usize = 8;
 
-/// Connections kept for each address at the most.
-const KEPT: usize = 128;
-
-/// Sends requests and keeps connections.
-#[derive(Debug)]
-pub struct Forwarder {
-    connect_timeout: Duration,
-    idle: Arc<Mutex<HashMap<SocketAddr, Vec<http1::SendRequest<Body>>>>>,
-    shared: Mutex<HashMap<SocketAddr, http2::SendRequest<Body>>>,
+/// How a backend is talked to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whether by HTTP/2.
+    pub http2: bool,
+    /// TLS.
+    pub tls: Option<Arc<TlsClient>>,
 }
 
-impl Forwarder {
-    /// A forwarder without connections.
-    pub fn new(connect_timeout: Duration) -> Forwarder {
-        Forwarder {
-            connect_timeout,
-            idle: Arc::default(),
-            shared: Mutex::default(),
-        }
-    }
-
-    /// Sends a request to one of the addresses: the next in turn, and another one only while nothing has been sent.
+impl Target {
+    /// What a destination asks for; `grpc` says that HTTP/2 is spoken where nothing is said.
     ///
     /// # Errors
     ///
-    /// If no address takes it, or the connection breaks before an answer comes.
-    pub async fn send(
-        &self,
-        mut request: Request<Body>,
-        addresses: &Addresses,
-        http2: bool,
-    ) -> Result<Response<Incoming>, ForwardError> {
-        let mut last = ForwardError::NoEndpoint;
-        for address in addresses.in_turn() {
-            let attempt = if http2 {
-                self.send_http2(request, address).await
-            } else {
-                self.send_http1(request, address).await
-            };
-            match attempt {
-                Ok(response) => return Ok(response),
-                Err((error, Some(unsent))) => {
-                    tracing::debug!(%address, %error, "endpoint skipped");
-                    (last, request) = (error, unsent);
-                }
-                Err((error, None)) => return Err(error),
-            }
-        }
-        Err(last)
-    }
-
-    /// One attempt; a request that was not sent comes back.
-    async fn send_http1(
-        &self,
-        mut request: Request<Body>,
-        address: SocketAddr,
-    ) -> Result<Response<Incoming>, (ForwardError, Option<Request<Body>>)> {
-        while let Some(mut sender) = self.take(address) {
-            // A kept connection may have been closed by the backend meanwhile.
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            // Such a close can still cross the request: one that may be repeated, and can be, goes out once more.
-            let again = repeatable(&request).then(|| copy(&request));
-            match sender.try_send_request(request).await {
-                Ok(response) => {
-                    self.keep(address, sender);
-                    return Ok(response);
-                }
-                Err(mut error) => match error.take_message().or(again) {
-                    Some(unsent) => request = unsent,
-                    None => return Err((ForwardError::Broken(error.into_error().into()), None)),
-                },
-            }
-        }
-        let mut sender = match self.connect(address).await {
-            Ok(stream) => match http1::handshake(TokioIo::new(stream)).await {
-                Ok((sender, connection)) => {
-                    tokio::spawn(connection.with_upgrades());
-                    sender
-                }
-                Err(error) => return Err((ForwardError::Connect(error.into()), Some(request))),
+    /// If its TLS cannot be set up: nothing goes there, least of all in clear.
+    pub fn new(
+        plane: &Plane,
+        destination: &BackendDestination,
+        listener: &Listener,
+        grpc: bool,
+    ) -> Result<Target, ForwardError> {
+        let certificate = listener.backend_client_certificate.as_ref();
+        let tls = destination.tls.as_ref();
+        let tls = tls
+            .map(|tls| plane.tls_clients.get(tls, certificate))
+            .transpose();
+        Ok(Target {
+            http2: match destination.protocol {
+                BackendProtocol::Http2 => true,
+                BackendProtocol::Unspecified => grpc,
+                _ => false,
             },
-            Err(error) => return Err((error, Some(request))),
-        };
-        match sender.try_send_request(request).await {
-            Ok(response) => {
-                self.keep(address, sender);
-                Ok(response)
-            }
-            Err(mut error) => {
-                let unsent = error.take_message();
-                Err((ForwardError::Broken(error.into_error().into()), unsent))
-            }
-        }
-    }
-
-    async fn send_http2(
-        &self,
-        request: Request<Body>,
-        address: SocketAddr,
-    ) -> Result<Response<Incoming>, (ForwardError, Option<Request<Body>>)> {
-        let kept = lock(&self.shared)
-            .get(&address)
-            .filter(|sender| !sender.is_closed())
-            .cloned();
-        let mut sender = match kept {
-            Some(sender) => sender,
-            None => match self.connect(address).await {
-                Ok(stream) => match http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-                    .await
-                {
-                    Ok((sender, connection)) => {
-                        tokio::spawn(connection);
-                        lock(&self.shared).insert(address, sender.clone());
-                        sender
-                    }
-                    Err(error) => return Err((ForwardError::Connect(error.into()), Some(request))),
-                },
-                Err(error) => return Err((error, Some(request))),
-            },
-        };
-        sender.try_send_request(request).await.map_err(|mut error| {
-            let unsent = error.take_message();
-            (ForwardError::Broken(error.into_error().into()), unsent)
+            tls: tls.map_err(|error| ForwardError::Connect(error.into()))?,
         })
     }
+}
 
-    async fn connect(&self, address: SocketAddr) -> Result<TcpStream, ForwardError> {
-        match tokio::time::timeout(self.connect_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // A socket that does not know the option still works.
-                let _ = stream.set_nodelay(true);
-                Ok(stream)
+/// A request's head as the target's protocol writes it: over HTTP/2 the authority is part of the target.
+///
+/// # Errors
+///
+/// If there is no such URI.
+pub fn head(target: &Target, mut parts: http::request::Parts) -> Result<Request<()>, BoxError> {
+    if target.http2 {
+        let authority = parts.headers.remove(HOST);
+        let authority = authority
+            .as_ref()
+            .map_or(&b"localhost"[..], HeaderValue::as_bytes);
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let scheme = if target.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(authority)
+            .path_and_query(path);
+        parts.uri = uri.build()?;
+        parts.version = Version::HTTP_2;
+    } else {
+        parts.version = Version::HTTP_11;
+    }
+    Ok(Request::from_parts(parts, ()))
+}
+
+/// What is to be sent, and within which limits.
+#[derive(Debug)]
+pub struct Order<'r> {
+    /// The head, as the target's protocol writes it.
+    pub head: Request<()>,
+    /// The body.
+    pub payload: &'r Payload,
+    /// Where.
+    pub addresses: &'r Addresses,
+    /// How.
+    pub target: &'r Target,
+    /// The endpoint that a session asks for.
+    pub pinned: Option<Arc<Endpoint>>,
+    /// `retry` of the rule.
+    pub retry: Option<&'r Retry>,
+    /// `timeouts` of the rule.
+    pub timeouts: Timeouts,
+    /// When the request came in.
+    pub start: Instant,
+}
+
+/// The answer of a backend.
+#[derive(Debug)]
+pub struct Arrived {
+    /// What it said.
+    pub response: Response<Incoming>,
+    /// That it is at work.
+    pub busy: Busy,
+    /// When its body has to have ended.
+    pub deadline: Option<Instant>,
+}
+
+/// Sends a request, and sends it again as far as the rule and the request allow.
+///
+/// # Errors
+///
+/// If no attempt brought an answer.
+pub async fn send(pool: &Arc<Pool>, mut order: Order<'_>) -> Result<Arrived, ForwardError> {
+    let retry = order.retry.filter(|retry| retry.attempts > 0);
+    if retry.is_some() {
+        order.addresses.budget().request();
+    }
+    let limit = |limit: Option<std::time::Duration>| limit.filter(|limit| !limit.is_zero());
+    let whole = limit(order.timeouts.request).map(|limit| order.start + limit);
+    let each = limit(order.timeouts.backend_request);
+    // RFC 9110 section 9.2.2: what is not idempotent goes out again only if it has certainly not been acted upon.
+    let idempotent = order.head.method().is_idempotent();
+    let mut head = Some(std::mem::take(&mut order.head));
+    let mut again = 0;
+    loop {
+        let deadline = each
+            .map(|each| Instant::now() + each)
+            .into_iter()
+            .chain(whole)
+            .min();
+        let spare = retry.and(head.as_ref()).map(copy);
+        let Some(this) = head.take() else {
+            return Err(ForwardError::NoEndpoint);
+        };
+        let attempt = attempt(pool, &mut order, this);
+        let result = match deadline {
+            Some(deadline) => timeout_at(deadline, attempt)
+                .await
+                .unwrap_or(Err(ForwardError::Timeout)),
+            None => attempt.await,
+        };
+        let (asks, unprocessed) = match (&result, retry) {
+            (_, None) => (false, false),
+            (Ok((response, _)), Some(retry)) => (retry.asks(response.status().as_u16()), false),
+            (Err(ForwardError::Timeout), Some(retry)) => (retry.asks(504), false),
+            (Err(error), Some(_)) => (error.unprocessed(), error.unprocessed()),
+        };
+        let left = retry.is_some_and(|retry| again < retry.attempts);
+        let may = asks && left && (idempotent || unprocessed) && order.payload.again();
+        if !may || !order.addresses.budget().retry() {
+            if matches!(order.payload, Payload::Upload(upload) if upload.overdue()) {
+                return Err(ForwardError::Upload);
             }
-            Ok(Err(error)) => Err(ForwardError::Connect(error.into())),
-            Err(_) => Err(ForwardError::Connect("time-out".into())),
+            return result.map(|(response, busy)| Arrived {
+                response,
+                busy,
+                deadline,
+            });
+        }
+        drop(result);
+        let pause = retry
+            .map(|retry| retry.pause(again, random::draw()))
+            .unwrap_or_default();
+        let resume = Instant::now() + pause;
+        if whole.is_some_and(|whole| resume >= whole) {
+            // The time ends in the pause: the client hears it when it does, not earlier.
+            tokio::time::sleep_until(whole.unwrap_or(resume)).await;
+            return Err(ForwardError::Timeout);
+        }
+        tokio::time::sleep_until(resume).await;
+        again += 1;
+        head = spare;
+    }
+}
+
+/// One attempt: an endpoint that cannot be connected to is passed over for the next.
+async fn attempt(
+    pool: &Arc<Pool>,
+    order: &mut Order<'_>,
+    head: Request<()>,
+) -> Result<(Response<Incoming>, Busy), ForwardError> {
+    let mut request = head.map(|()| order.payload.attempt());
+    let mut tried: Vec<SocketAddr> = Vec::new();
+    let mut last = ForwardError::NoEndpoint;
+    while tried.len() < FAIL_OVERS {
+        let pinned = order.pinned.take();
+        let Some(endpoint) = pinned.or_else(|| order.addresses.choose(&tried)) else {
+            break;
+        };
+        match pool.send(&endpoint, order.target, request).await {
+            Ok(arrived) => return Ok(arrived),
+            Err((error, Some(unsent))) => {
+                tracing::debug!(address = %endpoint.address, %error, "endpoint skipped");
+                tried.push(endpoint.address);
+                (last, request) = (error, unsent);
+            }
+            Err((error, None)) => return Err(error),
         }
     }
-
-    fn take(&self, address: SocketAddr) -> Option<http1::SendRequest<Body>> {
-        lock(&self.idle).get_mut(&address)?.pop()
-    }
-
-    /// Keeps a connection, once its answer has been read to the end.
-    fn keep(&self, address: SocketAddr, mut sender: http1::SendRequest<Body>) {
-        let idle = self.idle.clone();
-        tokio::spawn(async move {
-            if sender.ready().await.is_ok() {
-                let mut idle = lock(&idle);
-                let kept = idle.entry(address).or_default();
-                if kept.len() < KEPT {
-                    kept.push(sender);
-                }
-            }
-        });
-    }
+    Err(last)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // What is inside stays sound whenever a holder panics.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// RFC 9110 section 9.2.2: an idempotent request without a body may go out twice.
-fn repeatable(request: &Request<Body>) -> bool {
-    request.method().is_idempotent() && request.body().is_end_stream()
-}
-
-/// A request without a body once more.
-fn copy(request: &Request<Body>) -> Request<Body> {
-    let mut copy = Request::new(empty());
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = Version::HTTP_11;
-    *copy.headers_mut() = request.headers().clone();
+fn copy(head: &Request<()>) -> Request<()> {
+    let mut copy = Request::new(());
+    *copy.method_mut() = head.method().clone();
+    *copy.uri_mut() = head.uri().clone();
+    *copy.version_mut() = head.version();
+    *copy.headers_mut() = head.headers().clone();
     copy
-}
-
-/// A body of nothing.
-pub fn empty() -> Body {
-    use http_body_util::BodyExt;
-    http_body_util::Empty::new()
-        .map_err(|never| match never {})
-        .boxed()
 }

@@ -2,7 +2,8 @@
 //!
 //! A [`Guard`] lets a head through once [`head`](crate::head) has judged all of it, and a body as far as its framing
 //! says. A head that is refused is replaced by a stand-in, so that its answer comes in its turn, behind those of the
-//! requests before it; [`Exchange`] tells the service which request that is. HTTP/2 passes as it is.
+//! requests before it; [`Exchange`] tells the service which request that is. HTTP/2 passes as it is, but for its resets,
+//! which are counted. Clients that take too long for a head, or leave a connection unused, are let go here too.
 
 use std::future::poll_fn;
 use std::io;
@@ -12,11 +13,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::chunked::Chunked;
+use crate::frames::Frames;
 use crate::head::{Framing, Refusal, Scanner, judge};
+use crate::options::Limits;
 
 /// RFC 9113 section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -30,14 +34,34 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 8 << 20;
 
 /// What the reader of a connection and its service tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Exchange {
+    opened: Instant,
     begun: AtomicU64,
     answered: AtomicU64,
+    finished: AtomicU64,
+    /// Nanoseconds after `opened` when the last answer had been written.
+    finished_at: AtomicU64,
     switched: AtomicBool,
     refused: OnceLock<(u64, Refusal)>,
     body: OnceLock<Refusal>,
     waiting: Mutex<Option<Waker>>,
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            opened: Instant::now(),
+            begun: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+            finished_at: AtomicU64::new(0),
+            switched: AtomicBool::new(false),
+            refused: OnceLock::new(),
+            body: OnceLock::new(),
+            waiting: Mutex::default(),
+        }
+    }
 }
 
 impl Exchange {
@@ -67,6 +91,21 @@ impl Exchange {
         }
     }
 
+    /// An answer has been written whole, or given up.
+    pub fn finish(&self) {
+        let elapsed = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.finished_at.store(elapsed, Ordering::Release);
+        self.finished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Since when nothing is under way, if so.
+    fn unused(&self, requests: u64) -> Option<Instant> {
+        let begun = self.begun.load(Ordering::Acquire).max(requests);
+        let finished = self.finished.load(Ordering::Acquire);
+        let at = self.opened + Duration::from_nanos(self.finished_at.load(Ordering::Acquire));
+        (finished >= begun).then_some(at)
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,6 +126,10 @@ pub struct Guard<S> {
     read: usize,
     linger: Option<Pin<Box<Sleep>>>,
     lingered: usize,
+    limits: Limits,
+    /// When the first byte of the head came that is being read.
+    arrived: Instant,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -100,6 +143,7 @@ enum State {
     Undecided,
     /// Another protocol.
     Open,
+    Http2(Frames),
     /// The stand-in is the last that is read.
     Refused,
     /// The body is cut off.
@@ -107,11 +151,18 @@ enum State {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
-    /// A guard; `open` for connections whose handshake agreed on HTTP/2.
-    pub fn new(inner: S, open: bool) -> Guard<S> {
+    /// A guard; `http2` for connections whose handshake agreed on it.
+    pub fn new(inner: S, http2: bool, limits: Limits) -> Guard<S> {
         Guard {
             inner,
-            state: if open { State::Open } else { State::First },
+            state: if http2 {
+                State::Http2(frames(&limits))
+            } else {
+                State::First
+            },
+            limits,
+            arrived: Instant::now(),
+            timer: None,
             exchange: Arc::default(),
             requests: 0,
             input: Vec::new(),
@@ -127,13 +178,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         &self.exchange
     }
 
-    /// Waits for the first head, so that a time limit can be put on it; `false` if the client went away.
+    /// Waits for the first head; `false` if the client went away, or took too long for its first byte.
     ///
     /// # Errors
     ///
     /// If the connection breaks.
     pub async fn first(&mut self) -> io::Result<bool> {
-        if matches!(self.state, State::Open) {
+        if matches!(self.state, State::Http2(_)) {
             return Ok(true);
         }
         poll_fn(|context| self.poll_output(context)).await
@@ -159,14 +210,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             if self.judge() {
                 continue;
             }
-            match std::task::ready!(self.poll_input(context)) {
-                Ok(true) => {}
-                Ok(false) => {
+            match self.poll_input(context) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => {
                     if !self.ended() {
                         return Poll::Ready(Ok(false));
                     }
                 }
-                Err(error) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if !self.overdue(context) => return Poll::Pending,
+                Poll::Pending => {
+                    let begun = matches!(&self.state, State::First | State::Head(_))
+                        && !self.input.is_empty();
+                    if !begun {
+                        return Poll::Ready(Ok(false));
+                    }
+                    self.refuse(Refusal {
+                        status: StatusCode::REQUEST_TIMEOUT,
+                        why: "the head did not come in time",
+                    });
+                }
+            }
+        }
+    }
+
+    /// Whether the client has taken too long; if not, the task is woken when it has.
+    fn overdue(&mut self, context: &mut Context<'_>) -> bool {
+        loop {
+            let now = Instant::now();
+            let due = match &self.state {
+                State::First => self.exchange.opened + self.limits.head,
+                State::Head(_) if !self.input.is_empty() => self.arrived + self.limits.head,
+                State::Head(_) if self.requests == 0 => self.exchange.opened + self.limits.head,
+                // While an answer is under way the client may wait; what comes after it is asked for later.
+                State::Head(_) | State::Http2(_) => {
+                    self.exchange.unused(self.requests).unwrap_or(now) + self.limits.idle
+                }
+                _ => return false,
+            };
+            if due <= now {
+                return true;
+            }
+            // A timer that is too early is set again when it fires: few are, and setting it costs more than firing.
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            if timer.deadline() > due || timer.is_elapsed() {
+                timer.as_mut().reset(due);
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return false;
             }
         }
     }
@@ -194,7 +285,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                 if self.input.get(..beginning) != PREFACE.get(..beginning) {
                     self.state = State::Head(Scanner::default());
                 } else if beginning == PREFACE.len() {
-                    self.state = State::Open;
+                    self.state = State::Http2(frames(&self.limits));
                 } else {
                     return false;
                 }
@@ -254,6 +345,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
                 std::mem::swap(&mut self.input, &mut self.output);
                 !self.output.is_empty()
             }
+            State::Http2(frames) => {
+                if !frames.take(&self.input) {
+                    self.state = State::Cut;
+                    return true;
+                }
+                std::mem::swap(&mut self.input, &mut self.output);
+                !self.output.is_empty()
+            }
             State::Undecided | State::Refused | State::Cut => true,
         }
     }
@@ -297,8 +396,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
         let arrived = buffer.filled().len();
         self.input.truncate(length + arrived);
+        if length == 0 && arrived > 0 {
+            self.arrived = Instant::now();
+        }
         polled.map_ok(|()| arrived > 0)
     }
+}
+
+fn frames(limits: &Limits) -> Frames {
+    Frames::new(limits.resets, limits.resets_within)
 }
 
 fn next(may_switch: bool) -> State {
@@ -317,6 +423,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
     ) -> Poll<io::Result<()>> {
         let guard = &mut *self;
         let empty = guard.read == guard.output.len() && guard.input.is_empty();
+        if empty && matches!(guard.state, State::Http2(_)) {
+            let before = buffer.filled().len();
+            match Pin::new(&mut guard.inner).poll_read(context, buffer) {
+                Poll::Pending if guard.overdue(context) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(read) => read?,
+            }
+            let arrived = buffer.filled().get(before..).unwrap_or_default();
+            if let State::Http2(frames) = &mut guard.state
+                && !frames.take(arrived)
+            {
+                tracing::debug!("a client reset too many streams");
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
+            return Poll::Ready(Ok(()));
+        }
         match &mut guard.state {
             // What needs no judgement is read into its place.
             State::Open if empty => return Pin::new(&mut guard.inner).poll_read(context, buffer),

@@ -1,5 +1,7 @@
-//! Counters for Prometheus, their labels bounded by the configuration: never by what clients send.
+//! Counters for Prometheus, their labels bounded by the configuration: never by what clients send. Those of rules that are
+//! gone are taken back (see [`crate::state`]).
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -14,13 +16,13 @@ use prometheus_client::registry::{Registry, Unit};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Labels {
     /// `namespace/gateway/listener`, empty if none took the request.
-    pub listener: String,
+    pub listener: Arc<str>,
     /// `namespace/name` of the route, empty if none served.
-    pub route: String,
-    /// The rule's number.
-    pub rule: String,
+    pub route: Arc<str>,
+    /// The rule's number, empty if none served.
+    pub rule: Arc<str>,
     /// `namespace/service:port`, empty if none was asked.
-    pub backend: String,
+    pub backend: Arc<str>,
     /// The status.
     pub status: u16,
 }
@@ -35,6 +37,12 @@ pub struct Metrics {
     pub latency: Histogram,
     /// Connections that are open.
     pub connections: Gauge,
+    /// Connections closed because there were too many.
+    pub connections_refused: Counter,
+    /// Copies for mirrors that were left out: too many under way, or no endpoint.
+    pub mirrors_dropped: Counter,
+    /// Sessions of UDP that are open.
+    pub udp_sessions: Gauge,
     /// Configurations taken up.
     pub reloads: Counter,
     /// Problems that the configuration has now.
@@ -62,6 +70,23 @@ impl Default for Metrics {
             "Connections that are open",
             connections.clone(),
         );
+        let (connections_refused, mirrors_dropped, udp_sessions) =
+            (Counter::default(), Counter::default(), Gauge::default());
+        registry.register(
+            "connections_refused",
+            "Connections closed because there were too many",
+            connections_refused.clone(),
+        );
+        registry.register(
+            "mirrors_dropped",
+            "Copies for mirrors that were left out",
+            mirrors_dropped.clone(),
+        );
+        registry.register(
+            "udp_sessions",
+            "Sessions of UDP that are open",
+            udp_sessions.clone(),
+        );
         registry.register("reloads", "Configurations taken up", reloads.clone());
         registry.register(
             "problems",
@@ -73,6 +98,9 @@ impl Default for Metrics {
             requests,
             latency,
             connections,
+            connections_refused,
+            mirrors_dropped,
+            udp_sessions,
             reloads,
             problems,
             generation: Counter::default(),

@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gatepost::api::filter::FilterType;
 use gatepost::controller::Controller;
 use gatepost::key::Channel;
 
@@ -35,6 +34,57 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long requests may take to end when the proxy stops.
     pub drain: Duration,
+    /// What clients may take.
+    pub limits: Limits,
+}
+
+/// What clients may take: of connections, time and memory. The sizes of heads are constants of [`crate::head`].
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "plain settings with a default")]
+pub struct Limits {
+    /// Connections of each listening socket; more are closed at once.
+    pub connections: usize,
+    /// Time for a TLS handshake, and for a head from its first byte on.
+    pub head: Duration,
+    /// How long a connection may stay without a request.
+    pub idle: Duration,
+    /// The longest pause in the body of a request. Bodies of gRPC may pause as they like.
+    pub body_idle: Duration,
+    /// Streams that an HTTP/2 connection may have open.
+    pub streams: u32,
+    /// Bytes of a decoded HTTP/2 field section.
+    pub fields: u32,
+    /// Streams that an HTTP/2 client may reset…
+    pub resets: usize,
+    /// …within this time.
+    pub resets_within: Duration,
+    /// Copies for mirrors that may be under way; more are left out.
+    pub mirrors: usize,
+    /// Bytes of a request's body that are kept for retries; a larger body is sent once.
+    pub retry_body: usize,
+    /// Sessions of each UDP socket; datagrams that would begin more are dropped.
+    pub udp_sessions: usize,
+    /// How long a UDP session stays without a datagram in either direction.
+    pub udp_idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            body_idle: Duration::from_secs(30),
+            streams: 100,
+            fields: 64 << 10,
+            resets: 100,
+            resets_within: Duration::from_secs(10),
+            mirrors: 1000,
+            retry_body: 64 << 10,
+            udp_sessions: 10_000,
+            udp_idle: Duration::from_secs(60),
+        }
+    }
 }
 
 impl Default for Options {
@@ -51,17 +101,12 @@ impl Default for Options {
             channel: Channel::Experimental,
             connect_timeout: Duration::from_secs(5),
             drain: Duration::from_secs(10),
+            limits: Limits::default(),
         }
     }
 }
 
-/// The settings of resolution that fit this data plane: the filters that it does not carry out make a rule invalid.
+/// The settings of resolution that fit this data plane: it carries out every filter that can be resolved.
 pub fn controller() -> Controller {
-    let mut controller = Controller::default();
-    controller.unsupported_filters = vec![
-        FilterType::Cors,
-        FilterType::ExternalAuth,
-        FilterType::RequestMirror,
-    ];
-    controller
+    Controller::default()
 }

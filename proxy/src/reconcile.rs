@@ -15,14 +15,16 @@ use gatepost::rule::Protocol;
 use gatepost::status::Facts;
 use gatepost::timestamp::Timestamp;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
+use crate::backend_tls::TlsClients;
 use crate::endpoints::EndpointTable;
-use crate::forward::Forwarder;
-use crate::listen::{self, Sockets};
+use crate::listen::{self, Sockets, Transport};
 use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::pool::Pool;
 use crate::source::files::{Files, Reading};
-use crate::state::{Counters, Plane, Served};
+use crate::state::{Plane, Rules, Served};
 
 /// What everybody may look at.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +49,13 @@ pub struct Reconciler {
     sockets: Sockets,
     planes: BTreeMap<Vec<String>, Arc<Plane>>,
     metrics: Arc<Metrics>,
-    forwarder: Arc<Forwarder>,
+    pool: Arc<Pool>,
+    tls_clients: Arc<TlsClients>,
+    mirrors: Arc<Semaphore>,
+    endpoints: Arc<EndpointTable>,
     view: Arc<ArcSwap<View>>,
     problems: Vec<Problem>,
-    failed: BTreeMap<SocketAddr, String>,
+    failed: BTreeMap<(Transport, SocketAddr), String>,
 }
 
 impl Reconciler {
@@ -61,7 +66,10 @@ impl Reconciler {
             resolver: Resolver::new(options.controller.clone()),
             sockets: Sockets::new(),
             planes: BTreeMap::new(),
-            forwarder: Arc::new(Forwarder::new(options.connect_timeout)),
+            pool: Arc::new(Pool::new(options.connect_timeout)),
+            tls_clients: Arc::default(),
+            mirrors: Arc::new(Semaphore::new(options.limits.mirrors)),
+            endpoints: Arc::default(),
             metrics,
             view,
             problems: Vec::new(),
@@ -115,21 +123,19 @@ impl Reconciler {
     /// Swaps tables, then opens sockets that are new and closes those that nothing asks for any more.
     async fn program(&mut self) {
         let resolution = self.resolver.resolution();
-        let endpoints = Arc::new(EndpointTable::new(resolution, &self.options.endpoints));
+        let endpoints = EndpointTable::new(resolution, &self.options.endpoints, &self.endpoints);
+        let endpoints = Arc::new(endpoints);
+        self.endpoints = endpoints.clone();
         let served: Vec<Arc<Served>> = self
             .planes
             .values()
             .map(|plane| plane.served.load_full())
             .collect();
-        let counters = Counters::of(served.iter());
-        let mut wanted: BTreeMap<SocketAddr, (u16, Arc<Plane>)> = BTreeMap::new();
+        let rules = Rules::of(served.iter());
+        let mut wanted: BTreeMap<(Transport, SocketAddr), (u16, Arc<Plane>)> = BTreeMap::new();
         let mut planes = BTreeMap::new();
         for plane in resolution.planes() {
-            let served = Arc::new(Served::new(
-                plane.table.clone(),
-                endpoints.clone(),
-                &counters,
-            ));
+            let served = Arc::new(Served::new(plane.table.clone(), endpoints.clone(), &rules));
             let running = match self.planes.get(&plane.addresses) {
                 Some(running) => {
                     running.served.store(served);
@@ -139,21 +145,24 @@ impl Reconciler {
                     served: ArcSwap::new(served),
                     metrics: self.metrics.clone(),
                     access_log: self.options.access_log,
-                    forwarder: self.forwarder.clone(),
+                    pool: self.pool.clone(),
+                    tls_clients: self.tls_clients.clone(),
+                    mirrors: self.mirrors.clone(),
+                    limits: self.options.limits,
                 }),
             };
-            let ports: BTreeSet<u16> = plane
+            let ports: BTreeSet<(Transport, u16)> = plane
                 .table
                 .listeners()
                 .iter()
-                .filter(|listener| matches!(listener.protocol, Protocol::Http | Protocol::Https))
-                .map(|listener| listener.port)
+                .map(|listener| (transport(listener.protocol), listener.port))
                 .collect();
-            for port in ports {
+            for (transport, port) in ports {
                 for address in addresses(&plane.addresses, self.options.bind) {
                     match port.checked_add(self.options.port_offset) {
                         Some(bound) => {
-                            wanted.insert(SocketAddr::new(address, bound), (port, running.clone()));
+                            let address = SocketAddr::new(address, bound);
+                            wanted.insert((transport, address), (port, running.clone()));
                         }
                         None => tracing::error!(
                             port,
@@ -166,13 +175,19 @@ impl Reconciler {
             planes.insert(plane.addresses.clone(), running);
         }
         self.planes = planes;
+        let served: Vec<Arc<Served>> = self
+            .planes
+            .values()
+            .map(|plane| plane.served.load_full())
+            .collect();
+        rules.forget(&Rules::of(served.iter()), &self.metrics);
         self.failed.clear();
-        let kept = |address: &SocketAddr, socket: &listen::Socket| {
+        let kept = |address: &(Transport, SocketAddr), socket: &listen::Socket| {
             wanted
                 .get(address)
                 .is_some_and(|(_, plane)| Arc::ptr_eq(plane, socket.plane()))
         };
-        let gone: Vec<SocketAddr> = self
+        let gone: Vec<(Transport, SocketAddr)> = self
             .sockets
             .iter()
             .filter(|(address, socket)| !kept(address, socket))
@@ -180,7 +195,7 @@ impl Reconciler {
             .collect();
         for address in gone {
             if let Some(socket) = self.sockets.remove(&address) {
-                tracing::info!(%address, "closed");
+                tracing::info!(transport = ?address.0, address = %address.1, "closed");
                 // Requests under way end by themselves; the socket itself is closed at once.
                 tokio::spawn(socket.close());
             }
@@ -191,11 +206,11 @@ impl Reconciler {
             }
             match listen::open(address, port, plane, self.options.drain).await {
                 Ok(socket) => {
-                    tracing::info!(%address, port, "listening");
+                    tracing::info!(transport = ?address.0, address = %address.1, port, "listening");
                     self.sockets.insert(address, socket);
                 }
                 Err(error) => {
-                    tracing::error!(%address, port, %error, "cannot listen");
+                    tracing::error!(transport = ?address.0, address = %address.1, port, %error, "cannot listen");
                     self.failed.insert(address, error.to_string());
                 }
             }
@@ -222,8 +237,11 @@ impl Reconciler {
             for address in addresses(&gateway.addresses, bind) {
                 for listener in &gateway.listeners {
                     let bound = listener.port.checked_add(self.options.port_offset);
-                    let failed =
-                        bound.and_then(|bound| self.failed.get(&SocketAddr::new(address, bound)));
+                    let transport = listener.protocol.map(transport);
+                    let failed = transport.zip(bound).and_then(|(transport, bound)| {
+                        self.failed
+                            .get(&(transport, SocketAddr::new(address, bound)))
+                    });
                     if let Some(why) = failed {
                         facts
                             .unavailable
@@ -272,7 +290,7 @@ impl Reconciler {
 
     /// The addresses that are listened on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.keys().copied().collect()
+        self.sockets.keys().map(|(_, address)| *address).collect()
     }
 
     /// Closes every socket and waits for requests to end.
@@ -331,6 +349,13 @@ fn name(object: &Value) -> String {
         text(&metadata["namespace"]),
         text(&metadata["name"])
     )
+}
+
+fn transport(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Udp => Transport::Udp,
+        Protocol::Http | Protocol::Https | Protocol::Tls | Protocol::Tcp => Transport::Tcp,
+    }
 }
 
 fn unix_seconds() -> i64 {

@@ -1,15 +1,21 @@
 //! What is served right now: swapped whole, read without waiting.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gatepost::key::ObjectKey;
-use gatepost::rule::Tickets;
+use gatepost::rule::{Listener, Rule, Tickets};
 use gatepost::table::{RouteTable, RuleId};
+use prometheus_client::metrics::counter::Counter;
+use tokio::sync::Semaphore;
 
+use crate::backend_tls::TlsClients;
 use crate::endpoints::EndpointTable;
-use crate::metrics::Metrics;
+use crate::metrics::{Labels, Metrics};
+use crate::options::Limits;
+use crate::pool::Pool;
+use crate::random;
 
 /// One table with what it needs to run.
 #[derive(Debug)]
@@ -18,61 +24,206 @@ pub struct Served {
     pub table: Arc<RouteTable>,
     /// Where backends are.
     pub endpoints: Arc<EndpointTable>,
-    tickets: Vec<Arc<Tickets>>,
+    rules: Vec<RuleState>,
+    /// Names of the listeners, by where they lie in memory.
+    listeners: HashMap<usize, Arc<str>>,
+    filtered: bool,
 }
 
-/// The counters of rules, kept from table to table so that shares stay exact over a change elsewhere.
+/// What a rule has besides what the table says.
+#[derive(Clone, Debug)]
+struct RuleState {
+    shared: Arc<Shared>,
+    /// Names of the backends, in the order of `backendRefs`.
+    backends: Vec<Arc<str>>,
+}
+
+/// What a rule keeps from table to table, so that shares stay exact and counters go on over a change elsewhere.
+#[derive(Debug)]
+struct Shared {
+    tickets: Tickets,
+    route: Arc<str>,
+    rule: Arc<str>,
+    counters: Mutex<Counters>,
+}
+
+/// Counters of one rule, by listener, backend and status.
+type Counters = BTreeMap<(Arc<str>, Arc<str>, u16), Counter>;
+
+/// The lasting parts of rules.
 #[derive(Debug, Default)]
-pub struct Counters(BTreeMap<(ObjectKey, u16), Arc<Tickets>>);
+pub struct Rules(BTreeMap<(ObjectKey, u16), Arc<Shared>>);
 
 impl Served {
-    /// Takes the counters of rules that were there before, and makes those that were not.
-    pub fn new(
-        table: Arc<RouteTable>,
-        endpoints: Arc<EndpointTable>,
-        counters: &Counters,
-    ) -> Served {
-        let tickets = rules(&table).map(|key| match counters.0.get(&key) {
-            Some(tickets) => tickets.clone(),
-            None => Arc::new(Tickets::new(random())),
+    /// Takes the lasting parts of rules that were there before, and makes those that were not.
+    pub fn new(table: Arc<RouteTable>, endpoints: Arc<EndpointTable>, before: &Rules) -> Served {
+        let states = rules(&table).map(|(key, rule)| {
+            let shared = match before.0.get(&key) {
+                Some(shared) => shared.clone(),
+                None => Arc::new(Shared {
+                    tickets: Tickets::new(random::seed()),
+                    route: key.0.namespaced_name().to_string().into(),
+                    rule: key.1.to_string().into(),
+                    counters: Mutex::default(),
+                }),
+            };
+            let name = |backend: &gatepost::rule::Backend| match &backend.destination {
+                Ok(destination) => Arc::from(destination.port.to_string()),
+                Err(_) => Arc::from(""),
+            };
+            RuleState {
+                shared,
+                backends: rule.backends.entries().iter().map(name).collect(),
+            }
         });
+        let rules = states.collect();
+        let name = |listener: &Arc<Listener>| {
+            let name = format!("{}/{}", listener.gateway, listener.name);
+            (place(listener), Arc::from(name))
+        };
+        let listeners = table.listeners();
         Served {
-            tickets: tickets.collect(),
+            rules,
+            listeners: listeners.iter().map(name).collect(),
+            filtered: listeners
+                .iter()
+                .any(|listener| !listener.filters.is_empty()),
             endpoints,
             table,
         }
     }
 
+    /// Whether any listener has filters of its own.
+    pub fn filtered(&self) -> bool {
+        self.filtered
+    }
+
     /// The next ticket of a rule.
     pub fn ticket(&self, rule: RuleId) -> u64 {
-        self.tickets
+        self.rules
             .get(rule.number() as usize)
-            .map_or(0, |tickets| tickets.draw())
+            .map_or(0, |state| state.shared.tickets.draw())
+    }
+
+    /// The name of a listener of this table.
+    pub fn listener(&self, listener: &Listener) -> Arc<str> {
+        let name = self.listeners.get(&place(listener));
+        name.cloned().unwrap_or_default()
+    }
+
+    /// Counts an answer of a rule; `backend` is the position of the one that was picked.
+    pub fn count(&self, metrics: &Metrics, outcome: &Outcome) {
+        let (backend, state) = (
+            self.backend(outcome),
+            outcome
+                .rule
+                .and_then(|rule| self.rules.get(rule.number() as usize)),
+        );
+        let labels = |shared: Option<&Shared>| Labels {
+            listener: outcome.listener.clone(),
+            route: shared
+                .map(|shared| shared.route.clone())
+                .unwrap_or_default(),
+            rule: shared.map(|shared| shared.rule.clone()).unwrap_or_default(),
+            backend: backend.clone(),
+            status: outcome.status,
+        };
+        let Some(state) = state else {
+            metrics.requests.get_or_create(&labels(None)).inc();
+            return;
+        };
+        let key = (outcome.listener.clone(), backend.clone(), outcome.status);
+        let mut counters = state
+            .shared
+            .counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = || {
+            metrics
+                .requests
+                .get_or_create(&labels(Some(&state.shared)))
+                .clone()
+        };
+        counters.entry(key).or_insert_with(new).inc();
+    }
+
+    /// The name of the backend that was picked, empty if none was.
+    pub fn backend(&self, outcome: &Outcome) -> Arc<str> {
+        let state = outcome
+            .rule
+            .and_then(|rule| self.rules.get(rule.number() as usize));
+        let names = state.map(|state| &state.backends);
+        let name = names.and_then(|names| names.get(usize::from(outcome.backend?)));
+        name.cloned().unwrap_or_default()
+    }
+
+    /// The names of the route and of the rule that served.
+    pub fn rule(&self, outcome: &Outcome) -> (&str, &str) {
+        let state = outcome
+            .rule
+            .and_then(|rule| self.rules.get(rule.number() as usize));
+        state.map_or(("", ""), |state| (&state.shared.route, &state.shared.rule))
     }
 }
 
-impl Counters {
-    /// The counters of all tables.
-    pub fn of<'s>(served: impl Iterator<Item = &'s Arc<Served>>) -> Counters {
-        let pairs =
-            served.flat_map(|served| rules(&served.table).zip(served.tickets.iter().cloned()));
-        Counters(pairs.collect())
+/// What became of a request, for metrics and the access log.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "plain facts")]
+pub struct Outcome {
+    /// The listener's name.
+    pub listener: Arc<str>,
+    /// The rule that served.
+    pub rule: Option<RuleId>,
+    /// The position of the backend that was picked.
+    pub backend: Option<u16>,
+    /// The status of the answer.
+    pub status: u16,
+    /// Why it is an answer of ours.
+    pub why: std::borrow::Cow<'static, str>,
+}
+
+impl Rules {
+    /// The lasting parts of all tables.
+    pub fn of<'s>(served: impl Iterator<Item = &'s Arc<Served>>) -> Rules {
+        let pairs = served.flat_map(|served| {
+            let keys = rules(&served.table).map(|(key, _)| key);
+            keys.zip(served.rules.iter().map(|state| state.shared.clone()))
+        });
+        Rules(pairs.collect())
+    }
+
+    /// Takes the counters back of rules that are not among those that are served now.
+    pub fn forget(&self, now: &Rules, metrics: &Metrics) {
+        let gone = self.0.iter().filter(|(key, _)| !now.0.contains_key(*key));
+        for (_, shared) in gone {
+            let counters = shared
+                .counters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            for (listener, backend, status) in counters.keys() {
+                metrics.requests.remove(&Labels {
+                    listener: listener.clone(),
+                    route: shared.route.clone(),
+                    rule: shared.rule.clone(),
+                    backend: backend.clone(),
+                    status: *status,
+                });
+            }
+        }
     }
 }
 
-fn rules(table: &RouteTable) -> impl Iterator<Item = (ObjectKey, u16)> + '_ {
+fn place(listener: &Listener) -> usize {
+    std::ptr::from_ref(listener).addr()
+}
+
+fn rules(table: &RouteTable) -> impl Iterator<Item = ((ObjectKey, u16), &Rule)> + '_ {
     table
         .rules()
-        .map(|(route, rule)| (route.clone(), rule.index))
+        .map(|(route, rule)| ((route.clone(), rule.index), rule))
 }
 
-/// A number that differs from process to process, of the standard library's hash seed.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher};
-    std::hash::RandomState::new().build_hasher().finish()
-}
-
-/// What sockets share: the table that is served there, and the counters.
+/// What sockets share: the table that is served there, and what goes with it.
 #[derive(Debug)]
 pub struct Plane {
     /// The table.
@@ -82,5 +233,11 @@ pub struct Plane {
     /// Whether a line is logged for each request.
     pub access_log: bool,
     /// Connections to backends.
-    pub forwarder: Arc<crate::forward::Forwarder>,
+    pub pool: Arc<Pool>,
+    /// TLS toward backends.
+    pub tls_clients: Arc<TlsClients>,
+    /// Room for copies.
+    pub mirrors: Arc<Semaphore>,
+    /// What clients may take.
+    pub limits: Limits,
 }

@@ -1,69 +1,183 @@
-//! TLS toward clients: the certificate of the listener that the server name belongs to.
+//! TLS toward clients: the certificate of the listener that the server name belongs to, and what is asked of clients.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatepost::key::ObjectKey;
-use gatepost::rule::{Certificate, Listener, PrivateKey};
-use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use gatepost::key::NamespacedName;
+use gatepost::rule::{Certificate, ClientValidation, Listener, PrivateKey};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
-use crate::state::Plane;
+use crate::backend_tls::roots;
 
-/// Chooses certificates by the table that is served when a connection comes in.
-pub struct Certificates {
-    plane: Arc<Plane>,
-    port: u16,
-    /// Keys that were parsed, with the certificate that they belong to.
-    parsed: Mutex<BTreeMap<ObjectKey, Parsed>>,
+/// The TLS settings of a socket's listeners: made once, and again when a listener's certificates change.
+#[derive(Debug, Default)]
+pub struct Certificates(Mutex<BTreeMap<(NamespacedName, Arc<str>), Made>>);
+
+#[derive(Debug)]
+struct Made {
+    certificates: Vec<Arc<Certificate>>,
+    validation: Option<Arc<ClientValidation>>,
+    config: Arc<ServerConfig>,
 }
 
-/// A certificate and the key that was made of it.
-type Parsed = (Arc<Certificate>, Arc<CertifiedKey>);
-
-impl std::fmt::Debug for Certificates {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Certificates")
-            .field("port", &self.port)
-            .finish_non_exhaustive()
+impl Certificates {
+    /// The settings of a listener; `web` offers HTTP/2 and HTTP/1.1, else the protocol inside is nobody's business.
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate that can be used, or clients cannot be judged.
+    pub fn config(&self, listener: &Listener, web: bool) -> Result<Arc<ServerConfig>, String> {
+        let tls = listener
+            .tls
+            .as_ref()
+            .ok_or("the listener has no TLS settings")?;
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (listener.gateway.clone(), listener.name.clone());
+        if let Some(made) = made.get(&key)
+            && made.certificates == tls.certificates
+            && made.validation == tls.client_validation
+        {
+            return Ok(made.config.clone());
+        }
+        let config = Arc::new(config(
+            &tls.certificates,
+            tls.client_validation.as_deref(),
+            web,
+        )?);
+        let new = Made {
+            certificates: tls.certificates.clone(),
+            validation: tls.client_validation.clone(),
+            config: config.clone(),
+        };
+        made.insert(key, new);
+        Ok(config)
     }
 }
 
-/// The TLS settings of a port.
-///
-/// # Errors
-///
-/// None but those of the crypto provider, which is built in.
-pub fn server_config(plane: &Arc<Plane>, port: u16) -> Result<ServerConfig, rustls::Error> {
+fn config(
+    certificates: &[Arc<Certificate>],
+    validation: Option<&ClientValidation>,
+    web: bool,
+) -> Result<ServerConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let certificates = Certificates {
-        plane: plane.clone(),
-        port,
-        parsed: Mutex::default(),
+    let key = |certificate: &Arc<Certificate>| match certified(certificate, &provider) {
+        Ok(key) => Some((certificate.clone(), Arc::new(key))),
+        Err(error) => {
+            tracing::warn!(secret = %certificate.secret, %error, "certificate cannot be used");
+            None
+        }
     };
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(certificates));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let keys: Vec<_> = certificates.iter().filter_map(key).collect();
+    if keys.is_empty() {
+        return Err("no certificate can be used".to_owned());
+    }
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let builder = match validation {
+        None => builder.with_no_client_auth(),
+        Some(validation) if validation.insecure_fallback => {
+            builder.with_client_cert_verifier(Arc::new(Anybody(provider)))
+        }
+        Some(validation) => {
+            let roots = Arc::new(roots(&validation.trust)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+            let verifier = verifier.build().map_err(|error| error.to_string())?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(Keys(keys)));
+    if web {
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    }
     Ok(config)
 }
 
-impl ResolvesServerCert for Certificates {
+/// The certificates of a listener with their keys.
+struct Keys(Vec<(Arc<Certificate>, Arc<CertifiedKey>)>);
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(certificate, _)| certificate))
+            .finish()
+    }
+}
+
+impl ResolvesServerCert for Keys {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let served = self.plane.served.load();
         let name = hello.server_name().map(str::to_ascii_lowercase);
-        let found = served.table.find_tls(self.port, name.as_deref()).ok()?;
-        let certificate = choose(found.listener, name.as_deref())?;
-        self.key(certificate)
+        choose(&self.0, name.as_deref()).cloned()
+    }
+}
+
+/// `AllowInsecureFallback`: a certificate is asked for, and whatever comes is taken.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for Anybody {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 
 /// Of several certificates the one with the most specific name that fits; else the first.
-fn choose<'l>(listener: &'l Listener, name: Option<&str>) -> Option<&'l Arc<Certificate>> {
-    let certificates = &listener.tls.as_ref()?.certificates;
+fn choose<'k>(
+    keys: &'k [(Arc<Certificate>, Arc<CertifiedKey>)],
+    name: Option<&str>,
+) -> Option<&'k Arc<CertifiedKey>> {
     let fit = |certificate: &Certificate| {
         let name = name?;
         let fits = |own: &str| match own.strip_prefix('*') {
@@ -80,39 +194,23 @@ fn choose<'l>(listener: &'l Listener, name: Option<&str>) -> Option<&'l Arc<Cert
             .map(|own| own.len())
             .max()
     };
-    let best = certificates
+    let best = keys
         .iter()
         .enumerate()
-        .max_by_key(|(at, certificate)| (fit(certificate), std::cmp::Reverse(*at)));
-    best.map(|(_, certificate)| certificate)
+        .max_by_key(|(at, (certificate, _))| (fit(certificate), std::cmp::Reverse(*at)));
+    best.map(|(_, (_, key))| key)
 }
 
-impl Certificates {
-    fn key(&self, certificate: &Arc<Certificate>) -> Option<Arc<CertifiedKey>> {
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, key)) = parsed.get(&certificate.secret)
-            && known == certificate
-        {
-            return Some(key.clone());
-        }
-        match certified(certificate) {
-            Ok(key) => {
-                let key = Arc::new(key);
-                parsed.insert(
-                    certificate.secret.clone(),
-                    (certificate.clone(), key.clone()),
-                );
-                Some(key)
-            }
-            Err(error) => {
-                tracing::warn!(secret = %certificate.secret, %error, "certificate cannot be used");
-                None
-            }
-        }
-    }
+fn certified(
+    certificate: &Certificate,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, rustls::Error> {
+    let (chain, key) = der(certificate);
+    CertifiedKey::from_der(chain, key, provider)
 }
 
-fn certified(certificate: &Certificate) -> Result<CertifiedKey, rustls::Error> {
+/// A certificate's chain and key as TLS takes them.
+pub fn der(certificate: &Certificate) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = certificate
         .chain
         .iter()
@@ -123,5 +221,5 @@ fn certified(certificate: &Certificate) -> Result<CertifiedKey, rustls::Error> {
         PrivateKey::Sec1(der) => PrivateKeyDer::Sec1(der.to_vec().into()),
         PrivateKey::Pkcs8(der) => PrivateKeyDer::Pkcs8(der.to_vec().into()),
     };
-    CertifiedKey::from_der(chain, key, &rustls::crypto::ring::default_provider())
+    (chain, key)
 }

@@ -5,6 +5,8 @@ use http::{HeaderMap, HeaderValue};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
+use crate::endpoints::Busy;
+
 /// The protocol that a request asks to change to (RFC 9110 section 7.8).
 ///
 /// Never another HTTP or TLS: requests inside would pass by the routes.
@@ -31,8 +33,9 @@ pub fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Joins both sides until one of them ends.
-pub fn join(client: OnUpgrade, backend: OnUpgrade) {
+pub fn join(client: OnUpgrade, backend: OnUpgrade, busy: Busy) {
     tokio::spawn(async move {
+        let _busy = busy;
         let (client, backend) = match tokio::try_join!(client, backend) {
             Ok(sides) => sides,
             Err(error) => {

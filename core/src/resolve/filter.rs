@@ -8,15 +8,15 @@ use super::Settings;
 use super::backend;
 use super::finding::{Finding, Reason};
 use crate::api::filter::{
-    FilterType, HttpCorsFilter, HttpHeader, HttpHeaderFilter, HttpPathModifier,
-    HttpRequestMirrorFilter, HttpRequestRedirectFilter, HttpRouteFilter, HttpUrlRewriteFilter,
-    PathModifierType,
+    ExternalAuthProtocolType, FilterType, HttpCorsFilter, HttpExternalAuthFilter, HttpHeader,
+    HttpHeaderFilter, HttpPathModifier, HttpRequestMirrorFilter, HttpRequestRedirectFilter,
+    HttpRouteFilter, HttpUrlRewriteFilter, PathModifierType,
 };
 use crate::key::ObjectKey;
 use crate::resources::Resources;
 use crate::rule::{
-    Backend, BackendFilters, Cors, CorsOrigin, Fault, Filters, HeaderEdit, HeaderEdits, Mirror,
-    PathModifier, Redirect, Rewrite, ServicePort,
+    Backend, BackendFilters, Cors, CorsOrigin, ExternalAuth, ExternalAuthProtocol, Fault, Filters,
+    HeaderEdit, HeaderEdits, Mirror, PathModifier, Redirect, Rewrite, ServicePort,
 };
 use crate::target::{PathPolicy, canonical_path};
 
@@ -138,6 +138,21 @@ pub fn resolve(
                         .replace(cors(spec, &format!("{at}.cors"))?)
                         .is_some(),
                 )?;
+            }
+            FilterType::ExternalAuth if !of_backend => {
+                let spec = filter.external_auth.as_ref().ok_or_else(missing)?;
+                let at = format!("{at}.externalAuth");
+                match external_auth(resources, route, spec, &at, ports)? {
+                    Ok(auth) => once(&at, into.external_auth.replace(auth).is_some())?,
+                    // Whoever cannot be asked has not agreed: requests get an error.
+                    Err(finding) => {
+                        let finding = at_field(&at, finding);
+                        into.fault.get_or_insert_with(|| Fault {
+                            reason: finding.message.as_str().into(),
+                        });
+                        resolved.unresolved.get_or_insert(finding);
+                    }
+                }
             }
             FilterType::ExtensionRef => {
                 let reference = filter.extension_ref.as_ref().ok_or_else(missing)?;
@@ -276,6 +291,69 @@ fn mirror(
         numerator: numerator.min(denominator),
         denominator,
     })
+}
+
+/// Of the two results, the outer says whether the filter can be carried out, the inner whether its backend is there.
+fn external_auth(
+    resources: &Resources,
+    route: &ObjectKey,
+    spec: &HttpExternalAuthFilter,
+    at: &str,
+    ports: &mut BTreeSet<ServicePort>,
+) -> Result<Result<ExternalAuth, Finding>, Finding> {
+    let names = |list: Option<&Vec<String>>, member: &str| {
+        let parse = |name: &String| {
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                let shown = crate::problem::excerpt(name);
+                unsupported(format!("{at}.{member}: `{shown}` is not a header name"))
+            })
+        };
+        list.into_iter()
+            .flatten()
+            .map(parse)
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let protocol = match spec.protocol {
+        ExternalAuthProtocolType::Http => {
+            let http = spec.http.as_ref();
+            let path = http
+                .and_then(|http| http.path.as_deref())
+                .unwrap_or_default();
+            let path = match path.trim_end_matches('/') {
+                "" => Vec::new(),
+                path => replacement(Some(path), &format!("{at}.http.path"))?,
+            };
+            // INVARIANT: a canonical path is ASCII.
+            let path = String::from_utf8(path).unwrap_or_default();
+            let allowed = http.and_then(|http| http.allowed_headers.as_ref());
+            let response = http.and_then(|http| http.allowed_response_headers.as_ref());
+            ExternalAuthProtocol::Http {
+                path: path.into(),
+                allowed_headers: names(allowed, "http.allowedHeaders")?,
+                allowed_response_headers: names(response, "http.allowedResponseHeaders")?,
+            }
+        }
+        ref other => {
+            return Err(unsupported(format!(
+                "{at}.protocol: `{other}` is not served, expected HTTP"
+            )));
+        }
+    };
+    let size = spec.forward_body.as_ref().and_then(|body| body.max_size);
+    let destination = match backend::destination(resources, route, &spec.backend_ref, ports) {
+        Ok(destination) => destination,
+        Err(finding) => return Ok(Err(finding)),
+    };
+    Ok(Ok(ExternalAuth {
+        backend: Backend {
+            index: 0,
+            weight: 1,
+            destination: Ok(destination),
+            filters: BackendFilters::default(),
+        },
+        protocol,
+        forward_body: size.and_then(|size| u32::try_from(size).ok()).unwrap_or(0),
+    }))
 }
 
 fn redirect(spec: &HttpRequestRedirectFilter, at: &str) -> Result<Redirect, Finding> {
