@@ -248,6 +248,11 @@ impl Client {
         bytes
     }
 
+    /// The next byte, until the other side closes.
+    pub(crate) async fn byte(&mut self) -> Option<u8> {
+        self.0.read_u8().await.ok()
+    }
+
     /// Whether the other side closes now.
     pub(crate) async fn closed(&mut self) -> bool {
         self.0.read_u8().await.is_err()
