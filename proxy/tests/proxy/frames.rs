@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use crate::attacks::bytes;
+/// Each character as the byte of the same number.
+pub(crate) fn bytes(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).expect("Latin-1"))
+        .collect()
+}
 
 /// The client's preface and empty settings (RFC 9113 section 3.4).
 pub(crate) fn preface() -> Vec<u8> {

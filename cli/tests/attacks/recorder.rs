@@ -52,7 +52,7 @@ async fn connection(name: &'static str, mut stream: TcpStream, log: Log) {
                 }
                 continue;
             };
-            if super::attacks::send(&mut stream, &script["reply"])
+            if crate::http1::send(&mut stream, &script["reply"])
                 .await
                 .is_err()
                 || script["close"] == true
@@ -73,7 +73,7 @@ async fn connection(name: &'static str, mut stream: TcpStream, log: Log) {
 
 /// The first request of the bytes and its length, once it is complete.
 fn parse(backend: &'static str, bytes: &[u8]) -> Option<(Recorded, usize)> {
-    let text = super::attacks::latin1(bytes);
+    let text = crate::http1::latin1(bytes);
     let end = text.find("\r\n\r\n")?;
     let (head, rest) = (&text[..end], &text[end + 4..]);
     // Each character of `text` was one byte, but takes up to two here.

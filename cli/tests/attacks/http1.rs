@@ -1,35 +1,29 @@
-//! `conformance/attacks/http1.jsonl` against the proxy: hostile requests, and hostile answers of backends.
+//! `conformance/attacks/http1.jsonl`: hostile requests, and hostile answers of backends.
 //!
 //! The format is described in `conformance/attacks/README.md`. An outcome among `expect` is strict, one among `allow`
 //! is safe, every other one has failed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatepost_proxy::Proxy;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::common;
-use crate::recorder::{self, Log, Recorded};
+use crate::frames::bytes;
+use crate::recorder::Recorded;
+use crate::rig::{Rig, any};
 
-/// Proxies that share the work.
-pub(crate) const RIGS: usize = 6;
-
+/// Each byte as the character of the same number.
 pub(crate) fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-pub(crate) fn bytes(text: &str) -> Vec<u8> {
-    text.chars()
-        .map(|c| u8::try_from(u32::from(c)).expect("Latin-1"))
-        .collect()
-}
-
 /// Writes the parts of a case, each by itself.
-pub(crate) async fn send(stream: &mut TcpStream, parts: &Value) -> std::io::Result<()> {
+pub(crate) async fn send<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    parts: &Value,
+) -> std::io::Result<()> {
     for part in parts.as_array().expect("a list") {
         if let Some(text) = part.as_str() {
             stream.write_all(&bytes(text)).await?;
@@ -66,92 +60,50 @@ struct Answer {
     truncated: bool,
 }
 
-pub(crate) struct Rig {
-    log: Log,
-    pub(crate) port: u16,
-    _proxy: Proxy,
-    _folder: tempfile::TempDir,
-}
-
-impl Rig {
-    pub(crate) async fn start(fixture: &str) -> Rig {
-        let log = Log::default();
-        let port = common::free_port();
-        let mut text = fixture.replace("27080", &port.to_string());
-        for (name, fixed) in [("public", "27101"), ("admin", "27102"), ("api", "27103")] {
-            let port = recorder::start(name, log.clone()).await;
-            text = text.replace(fixed, &port.to_string());
-        }
-        let folder = tempfile::tempdir().expect("a folder");
-        common::write(folder.path(), "fixture.yaml", &text);
-        let proxy = Proxy::start(common::options(folder.path()))
-            .await
-            .expect("started");
-        Rig {
-            log,
-            port,
-            _proxy: proxy,
-            _folder: folder,
-        }
-    }
-
-    /// Forgets what the backends got.
-    pub(crate) fn clear(&self) {
-        self.log.complete.lock().expect("no panic").clear();
-    }
-
-    /// The requests that arrived completely.
-    pub(crate) fn requests(&self) -> Vec<Recorded> {
-        self.log.complete.lock().expect("no panic").clone()
-    }
-
-    async fn run(&self, case: &Value) -> Seen {
-        *self.log.script.lock().expect("no panic") = Some(case["upstream"].clone());
-        self.clear();
-        *self.log.bytes.lock().expect("no panic") = 0;
-        let start = Instant::now();
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))
-            .await
-            .expect("connected");
-        let (mut received, mut closed) = (Vec::new(), false);
-        // A peer that refuses may close while we still send.
-        let broken = send(&mut stream, &case["send"]).await.is_err();
-        loop {
-            let quiet = if received.is_empty() { 1500 } else { 400 };
-            let mut part = [0; 4096];
-            match tokio::time::timeout(Duration::from_millis(quiet), stream.read(&mut part)).await {
-                Err(_) => break,
-                Ok(Ok(count)) if count > 0 => received.extend_from_slice(&part[..count]),
-                Ok(_) => {
-                    closed = true;
-                    break;
-                }
+async fn run(rig: &Rig, case: &Value) -> Seen {
+    *rig.log.script.lock().expect("no panic") = Some(case["upstream"].clone());
+    rig.clear();
+    *rig.log.bytes.lock().expect("no panic") = 0;
+    let start = Instant::now();
+    let mut stream = rig.connect().await.expect("connected");
+    let (mut received, mut closed) = (Vec::new(), false);
+    // A peer that refuses may close while we still send.
+    let broken = send(&mut stream, &case["send"]).await.is_err();
+    loop {
+        let quiet = if received.is_empty() { 1500 } else { 400 };
+        let mut part = [0; 4096];
+        match tokio::time::timeout(Duration::from_millis(quiet), stream.read(&mut part)).await {
+            Err(_) => break,
+            Ok(Ok(count)) if count > 0 => received.extend_from_slice(&part[..count]),
+            Ok(_) => {
+                closed = true;
+                break;
             }
         }
-        let methods: Vec<&str> = case["methods"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let preface = case["send"][0]
-            .as_str()
-            .is_some_and(|text| text.starts_with("PRI * HTTP/2.0"));
-        // Frames are HTTP too.
-        let text = if preface {
-            String::new()
-        } else {
-            latin1(&received)
-        };
-        let (answers, sound) = answers(&text, &methods, closed);
-        Seen {
-            requests: self.requests(),
-            upstream_bytes: *self.log.bytes.lock().expect("no panic"),
-            answers,
-            closed: closed || broken,
-            sound,
-            elapsed: start.elapsed(),
-        }
+    }
+    let methods: Vec<&str> = case["methods"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let preface = case["send"][0]
+        .as_str()
+        .is_some_and(|text| text.starts_with("PRI * HTTP/2.0"));
+    // Frames are HTTP too.
+    let text = if preface {
+        String::new()
+    } else {
+        latin1(&received)
+    };
+    let (answers, sound) = answers(&text, &methods, closed);
+    Seen {
+        requests: rig.requests(),
+        upstream_bytes: *rig.log.bytes.lock().expect("no panic"),
+        answers,
+        closed: closed || broken,
+        sound,
+        elapsed: start.elapsed(),
     }
 }
 
@@ -377,78 +329,28 @@ fn broken_rule(seen: &Seen) -> Option<String> {
     (seen.elapsed > Duration::from_secs(10)).then(|| "rule 5: it took too long".to_owned())
 }
 
+async fn judge(rig: Arc<Rig>, case: Value) -> Result<bool, String> {
+    let seen = run(&rig, &case).await;
+    if let Some(rule) = broken_rule(&seen) {
+        return Err(format!("{rule}: {seen:?}"));
+    }
+    if case["must_close"] == true && !seen.closed {
+        return Err("the connection was not closed".to_owned());
+    }
+    let matches = |outcome: &Value| is(outcome, &seen);
+    match any(&case, "expect", matches) {
+        true => Ok(true),
+        false if any(&case, "allow", matches) => Ok(false),
+        false => Err(format!("none of the outcomes: {seen:?}")),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_http1_has_its_outcomes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/attacks");
-    let fixture = std::fs::read_to_string(folder.join("fixture.yaml")).expect("the fixture");
-    let lines = std::fs::read_to_string(folder.join("http1.jsonl")).expect("the cases");
-    let cases: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let mut work = Vec::new();
-    for rig in 0..RIGS {
-        let share: Vec<Value> = cases.iter().skip(rig).step_by(RIGS).cloned().collect();
-        let fixture = fixture.clone();
-        work.push(tokio::spawn(async move {
-            let rig = Rig::start(&fixture).await;
-            let mut results = Vec::new();
-            for case in share {
-                let seen = rig.run(&case).await;
-                let any = |key: &str| {
-                    case[key]
-                        .as_array()
-                        .into_iter()
-                        .flatten()
-                        .any(|outcome| is(outcome, &seen))
-                };
-                let closed = case["must_close"] != true || seen.closed;
-                let grade = match broken_rule(&seen) {
-                    Some(rule) => Err(rule),
-                    None if !closed => Err("the connection was not closed".to_owned()),
-                    None if any("expect") => Ok("strict"),
-                    None if any("allow") => Ok("safe"),
-                    None => Err("none of the outcomes".to_owned()),
-                };
-                // Rule 4: the next request on a new connection gets its own answer.
-                let next = common::get(rig.port, "gate.test", "/").await;
-                let grade = if next == (200, "ok".to_owned()) {
-                    grade
-                } else {
-                    Err(format!("rule 4: {next:?}"))
-                };
-                results.push((case, seen, grade));
-            }
-            results
-        }));
-    }
-    let mut counts: BTreeMap<String, [u32; 3]> = BTreeMap::new();
-    let mut failures = 0;
-    for rig in work {
-        for (case, seen, grade) in rig.await.expect("a rig") {
-            let class = case["class"].as_str().expect("a class");
-            let count = counts.entry(class.to_owned()).or_default();
-            match grade {
-                Ok("strict") => count[0] += 1,
-                Ok(_) => {
-                    count[1] += 1;
-                    println!(
-                        "safe   {} {}: {:?}",
-                        case["id"],
-                        case["title"],
-                        seen.answers.first().map(|a| a.status)
-                    );
-                }
-                Err(why) => {
-                    count[2] += 1;
-                    failures += 1;
-                    println!("failed {} {}: {why}: {seen:?}", case["id"], case["title"]);
-                }
-            }
-        }
-    }
-    for (class, [strict, safe, failed]) in &counts {
-        println!("{class}: {strict} strict, {safe} safe, {failed} failed");
-    }
-    assert_eq!(failures, 0, "cases failed");
+async fn hostile_http1_has_its_outcomes_in_clear() {
+    crate::rig::run("http1.jsonl", None, judge).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_http1_has_its_outcomes_over_tls() {
+    crate::rig::run("http1.jsonl", Some("http/1.1"), judge).await;
 }

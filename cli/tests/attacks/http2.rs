@@ -1,17 +1,15 @@
-//! `conformance/attacks/http2.jsonl` against the proxy, in clear with prior knowledge.
+//! `conformance/attacks/http2.jsonl`: in clear with prior knowledge, and over TLS as agreed on.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::attacks::{RIGS, Rig, request};
-use crate::common;
 use crate::frames::{Answers, decode, encode, preface};
+use crate::http1::request;
 use crate::recorder::Recorded;
+use crate::rig::{Rig, any};
 
 #[derive(Debug)]
 struct Seen {
@@ -25,10 +23,8 @@ struct Seen {
 async fn run(rig: &Rig, case: &Value) -> Seen {
     rig.clear();
     let start = Instant::now();
-    let stream = TcpStream::connect(("127.0.0.1", rig.port))
-        .await
-        .expect("connected");
-    let (mut reader, mut writer) = stream.into_split();
+    let stream = rig.connect().await.expect("connected");
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut sent = preface();
     encode(&case["frames"], 0, &mut sent);
     // A peer that refuses closes while we still send.
@@ -51,7 +47,7 @@ async fn run(rig: &Rig, case: &Value) -> Seen {
     sending.abort();
     let elapsed = start.elapsed();
     let requests = rig.requests();
-    let next = common::get(rig.port, "gate.test", "/").await == (200, "ok".to_owned());
+    let next = rig.next().await;
     Seen {
         requests,
         answers: decode(&received),
@@ -106,69 +102,30 @@ fn is(outcome: &Value, seen: &Seen) -> bool {
     }
 }
 
+async fn judge(rig: Arc<Rig>, case: Value) -> Result<bool, String> {
+    let seen = run(&rig, &case).await;
+    let forged = seen.requests.iter().any(|request| {
+        request.target.starts_with("/canary")
+            || !request.deviations.is_empty()
+            || request.fields.iter().any(|(name, _)| name == "x-role")
+    });
+    if forged || seen.elapsed > Duration::from_secs(10) {
+        return Err(format!("forged or late: {seen:?}"));
+    }
+    let matches = |outcome: &Value| is(outcome, &seen);
+    match any(&case, "expect", matches) {
+        true => Ok(true),
+        false if any(&case, "allow", matches) => Ok(false),
+        false => Err(format!("none of the outcomes: {seen:?}")),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_http2_has_its_outcomes() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/attacks");
-    let fixture = std::fs::read_to_string(folder.join("fixture.yaml")).expect("the fixture");
-    let lines = std::fs::read_to_string(folder.join("http2.jsonl")).expect("the cases");
-    let cases: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    let mut work = Vec::new();
-    for rig in 0..RIGS {
-        let share: Vec<Value> = cases.iter().skip(rig).step_by(RIGS).cloned().collect();
-        let fixture = fixture.clone();
-        work.push(tokio::spawn(async move {
-            let rig = Rig::start(&fixture).await;
-            let mut results = Vec::new();
-            for case in share {
-                let seen = run(&rig, &case).await;
-                results.push((case, seen));
-            }
-            results
-        }));
-    }
-    let mut results = Vec::new();
-    for rig in work {
-        results.extend(rig.await.expect("a rig"));
-    }
-    let mut counts: BTreeMap<String, [u32; 3]> = BTreeMap::new();
-    for (case, seen) in results {
-        let any = |key: &str| {
-            case[key]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .any(|outcome| is(outcome, &seen))
-        };
-        let forged = seen.requests.iter().any(|request| {
-            request.target.starts_with("/canary")
-                || !request.deviations.is_empty()
-                || request.fields.iter().any(|(name, _)| name == "x-role")
-        });
-        let count = counts
-            .entry(case["class"].as_str().expect("a class").to_owned())
-            .or_default();
-        if forged
-            || !seen.next
-            || seen.elapsed > Duration::from_secs(10)
-            || !(any("expect") || any("allow"))
-        {
-            count[2] += 1;
-            println!("failed {} {}: {seen:?}", case["id"], case["title"]);
-        } else if any("expect") {
-            count[0] += 1;
-        } else {
-            count[1] += 1;
-            println!("safe   {} {}", case["id"], case["title"]);
-        }
-    }
-    for (class, [strict, safe, failed]) in &counts {
-        println!("{class}: {strict} strict, {safe} safe, {failed} failed");
-    }
-    assert!(
-        counts.values().all(|[_, _, failed]| *failed == 0),
-        "cases failed"
-    );
+async fn hostile_http2_has_its_outcomes_in_clear() {
+    crate::rig::run("http2.jsonl", None, judge).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_http2_has_its_outcomes_over_tls() {
+    crate::rig::run("http2.jsonl", Some("h2"), judge).await;
 }
