@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::endpoints::Busy;
 use crate::error::BoxError;
-use crate::guard::Exchange;
+use crate::exchange::Exchange;
 use crate::mirror::Copy;
 use crate::upload::{Attempt, Upload};
 

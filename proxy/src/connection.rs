@@ -186,6 +186,10 @@ where
         async move { Ok::<_, Infallible>(serve::serve(plane, peer, request).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
+    if http2 {
+        // What was agreed on in the handshake is what is spoken (RFC 9113 section 3.2).
+        builder = builder.http2_only();
+    }
     builder
         .http1()
         .timer(TokioTimer::new())

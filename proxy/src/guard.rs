@@ -5,12 +5,12 @@
 //! requests before it; [`Exchange`] tells the service which request that is. HTTP/2 passes as it is, but for its resets,
 //! which are counted. Clients that take too long for a head, or leave a connection unused, are let go here too.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::chunked::Chunked;
+use crate::exchange::Exchange;
 use crate::frames::Frames;
 use crate::head::{Framing, Refusal, Scanner, judge};
 use crate::options::Limits;
@@ -27,89 +28,11 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Stands for a head that was refused.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nHost: refused.invalid\r\nConnection: close\r\n\r\n";
 /// Bytes read at once.
-const READ: usize = 8 << 10;
+const READ: usize = 16 << 10;
 /// How long, and how many bytes, a client that was refused is still read, so that it gets to see the answer
 /// (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 8 << 20;
-
-/// What the reader of a connection and its service tell each other.
-#[derive(Debug)]
-pub struct Exchange {
-    opened: Instant,
-    begun: AtomicU64,
-    answered: AtomicU64,
-    finished: AtomicU64,
-    /// Nanoseconds after `opened` when the last answer had been written.
-    finished_at: AtomicU64,
-    switched: AtomicBool,
-    refused: OnceLock<(u64, Refusal)>,
-    body: OnceLock<Refusal>,
-    waiting: Mutex<Option<Waker>>,
-}
-
-impl Default for Exchange {
-    fn default() -> Self {
-        Self {
-            opened: Instant::now(),
-            begun: AtomicU64::new(0),
-            answered: AtomicU64::new(0),
-            finished: AtomicU64::new(0),
-            finished_at: AtomicU64::new(0),
-            switched: AtomicBool::new(false),
-            refused: OnceLock::new(),
-            body: OnceLock::new(),
-            waiting: Mutex::default(),
-        }
-    }
-}
-
-impl Exchange {
-    /// A request reaches the service; why it is refused, if it is a stand-in.
-    pub fn begin(&self) -> Option<Refusal> {
-        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        self.refused
-            .get()
-            .filter(|(refused, _)| *refused == number)
-            .map(|(_, refusal)| *refusal)
-    }
-
-    /// Why the body of the request was cut off, if it was.
-    pub fn body(&self) -> Option<Refusal> {
-        self.body.get().copied()
-    }
-
-    /// A request is answered, or the connection goes on in another protocol.
-    pub fn answer(&self, switched: bool) {
-        if switched {
-            self.switched.store(true, Ordering::Release);
-        }
-        self.answered.fetch_add(1, Ordering::AcqRel);
-        let waiting = self.waiting().take();
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    /// An answer has been written whole, or given up.
-    pub fn finish(&self) {
-        let elapsed = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.finished_at.store(elapsed, Ordering::Release);
-        self.finished.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Since when nothing is under way, if so.
-    fn unused(&self, requests: u64) -> Option<Instant> {
-        let begun = self.begun.load(Ordering::Acquire).max(requests);
-        let finished = self.finished.load(Ordering::Acquire);
-        let at = self.opened + Duration::from_nanos(self.finished_at.load(Ordering::Acquire));
-        (finished >= begun).then_some(at)
-    }
-
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A connection whose requests are judged before they are read.
 #[derive(Debug)]
@@ -239,9 +162,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         loop {
             let now = Instant::now();
             let due = match &self.state {
-                State::First => self.exchange.opened + self.limits.head,
+                State::First => self.exchange.opened() + self.limits.head,
                 State::Head(_) if !self.input.is_empty() => self.arrived + self.limits.head,
-                State::Head(_) if self.requests == 0 => self.exchange.opened + self.limits.head,
+                State::Head(_) if self.requests == 0 => self.exchange.opened() + self.limits.head,
                 // While an answer is under way the client may wait; what comes after it is asked for later.
                 State::Head(_) | State::Http2(_) => {
                     self.exchange.unused(self.requests).unwrap_or(now) + self.limits.idle
@@ -264,16 +187,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
 
     /// Whether it is known how the connection goes on.
     fn decided(&mut self, context: &Context<'_>) -> bool {
-        // The waker is there before the question is asked, so no answer is missed.
-        *self.exchange.waiting() = Some(context.waker().clone());
-        if self.exchange.switched.load(Ordering::Acquire) {
-            self.state = State::Open;
-        } else if self.exchange.answered.load(Ordering::Acquire) >= self.requests {
-            self.state = State::Head(Scanner::default());
-        } else {
-            return false;
+        match self.exchange.decided(self.requests, context.waker()) {
+            Some(true) => self.state = State::Open,
+            Some(false) => self.state = State::Head(Scanner::default()),
+            None => return false,
         }
-        self.exchange.waiting().take();
         true
     }
 
@@ -375,32 +293,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
-        // Nothing is judged after a refusal, so there is only one.
-        let _ = self.exchange.refused.set((self.requests + 1, refusal));
+        self.exchange.refuse(self.requests + 1, refusal);
         self.input = Vec::new();
         self.output.extend_from_slice(STAND_IN);
         self.state = State::Refused;
     }
 
     fn cut(&mut self, refusal: Refusal) {
-        // As above.
-        let _ = self.exchange.body.set(refusal);
+        self.exchange.cut(refusal);
         self.input = Vec::new();
         self.state = State::Cut;
     }
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        // Read into memory of the thread: a connection that waits holds none.
         let length = self.input.len();
-        self.input.resize(length + READ, 0);
-        let mut buffer = ReadBuf::new(self.input.get_mut(length..).unwrap_or_default());
-        let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
-        let arrived = buffer.filled().len();
-        self.input.truncate(length + arrived);
+        let (polled, arrived) = BUFFER.with_borrow_mut(|bytes| {
+            let mut buffer = ReadBuf::new(bytes);
+            let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
+            self.input.extend_from_slice(buffer.filled());
+            (polled, buffer.filled().len())
+        });
         if length == 0 && arrived > 0 {
             self.arrived = Instant::now();
         }
         polled.map_ok(|()| arrived > 0)
     }
+}
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
 }
 
 fn frames(limits: &Limits) -> Frames {

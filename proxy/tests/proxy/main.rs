@@ -1,5 +1,6 @@
 //! The proxy over real sockets.
 
+mod changes;
 mod common;
 mod frames;
 mod grpc;
