@@ -152,11 +152,8 @@ pub async fn authorize(
         }
     }
     // The rest of the answer says nothing; read to its end it leaves the connection usable.
-    drop(
-        Answer::stream(response.into_body(), arrived.busy, arrived.deadline)
-            .collect()
-            .await,
-    );
+    let mut rest = Answer::stream(response.into_body(), arrived.busy, arrived.deadline);
+    while let Some(Ok(_)) = rest.frame().await {}
     Ok(body)
 }
 

@@ -1,9 +1,38 @@
 //! Header fields that belong to a connection, or that a proxy writes.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, TE, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED as STANDARD, HOST, HeaderName, MAX_FORWARDS,
+    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::serve::Peer;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// What a client may not say of itself; `X-Forwarded-For` and `X-Forwarded-Proto` are written over.
+static FORWARDED: [HeaderName; 5] = [
+    STANDARD,
+    X_FORWARDED_HOST,
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-server"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// Fields that say something of one connection.
+static HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
 
 /// RFC 9112 section 6.3, of an answer: chunked, or a length, or neither; anything else leaves its end open to doubt.
 pub fn framed(headers: &HeaderMap) -> bool {
@@ -42,12 +71,12 @@ pub fn max_forwards(method: &Method, headers: &mut HeaderMap) -> Result<(), Stat
         return Ok(());
     }
     let left = headers
-        .get("max-forwards")
+        .get(MAX_FORWARDS)
         .and_then(|value| value.to_str().ok()?.trim().parse::<u32>().ok());
     match left {
         Some(0) => Err(StatusCode::NOT_IMPLEMENTED),
         Some(left) => {
-            headers.insert("max-forwards", HeaderValue::from(left - 1));
+            headers.insert(MAX_FORWARDS, HeaderValue::from(left - 1));
             Ok(())
         }
         None => Ok(()),
@@ -70,17 +99,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let trailers = headers
         .get(TE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    for name in [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ] {
+    for name in &HOP_BY_HOP {
         headers.remove(name);
     }
     // gRPC servers ask for it.
@@ -91,13 +110,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Who asked for what: what the client says of that is replaced by what we know.
 pub fn forwarded(headers: &mut HeaderMap, peer: &Peer) {
-    headers.remove("forwarded");
-    for name in [
-        "x-forwarded-host",
-        "x-forwarded-port",
-        "x-forwarded-server",
-        "x-real-ip",
-    ] {
+    for name in &FORWARDED {
         headers.remove(name);
     }
     // Backends that read fields as environment variables take `_` for `-`.
@@ -114,11 +127,11 @@ pub fn forwarded(headers: &mut HeaderMap, peer: &Peer) {
         headers.remove(name);
     }
     if let Some(host) = headers.get(HOST).cloned() {
-        headers.insert("x-forwarded-host", host);
+        headers.insert(X_FORWARDED_HOST, host);
     }
     if let Ok(address) = HeaderValue::from_str(&peer.address.ip().to_string()) {
-        headers.insert("x-forwarded-for", address);
+        headers.insert(X_FORWARDED_FOR, address);
     }
     let scheme = if peer.tls { "https" } else { "http" };
-    headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
 }

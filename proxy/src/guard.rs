@@ -53,6 +53,8 @@ pub struct Guard<S> {
     /// When the first byte of the head came that is being read.
     arrived: Instant,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Runs while the client takes nothing of what is written.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
             limits,
             arrived: Instant::now(),
             timer: None,
+            stalled: None,
             exchange: Arc::default(),
             requests: 0,
             input: Vec::new(),
@@ -305,6 +308,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         self.state = State::Cut;
     }
 
+    /// What became of a write; an error if the client has taken nothing for too long.
+    fn written<T>(
+        &mut self,
+        polled: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let limit = self.limits.body_idle;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        std::task::ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         // Read into memory of the thread: a connection that waits holds none.
         let length = self.input.len();
@@ -395,7 +416,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        let polled = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.written(polled, context)
     }
 
     fn poll_write_vectored(
@@ -403,7 +425,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
+        self.written(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -115,11 +115,12 @@ pub fn send(
             let (parts, ()) = request.into_parts();
             let request = head(&target, parts)?.map(|()| body);
             let sent = plane.pool.send(&endpoint, &target, request).await;
-            let (answer, _busy) = sent.map_err(|(error, _)| error)?;
+            let (answer, mut busy) = sent.map_err(|(error, _)| error)?;
             let mut body = answer.into_body();
             while let Some(frame) = body.frame().await {
                 frame?;
             }
+            busy.whole();
             Ok::<(), BoxError>(())
         };
         match tokio::time::timeout(LONGEST, work).await {

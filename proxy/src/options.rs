@@ -48,7 +48,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may stay without a request.
     pub idle: Duration,
-    /// The longest pause in the body of a request. Bodies of gRPC may pause as they like.
+    /// The longest pause in the body of a request (bodies of gRPC may pause as they like), and how long a client may
+    /// take nothing of what is written to it.
     pub body_idle: Duration,
     /// Streams that an HTTP/2 connection may have open.
     pub streams: u32,

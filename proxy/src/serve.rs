@@ -81,8 +81,6 @@ pub async fn serve(plane: Arc<Plane>, peer: Peer, request: Request<Incoming>) ->
         );
     }
     served.count(&plane.metrics, &outcome);
-    // Hop-by-hop fields of ours are written by the server.
-    response.headers_mut().remove("keep-alive");
     response
 }
 

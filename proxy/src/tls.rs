@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gatepost::key::NamespacedName;
+use gatepost::key::ObjectKey;
 use gatepost::rule::{Certificate, ClientValidation, Listener, PrivateKey};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -18,7 +18,10 @@ use crate::backend_tls::roots;
 
 /// The TLS settings of a socket's listeners: made once, and again when a listener's certificates change.
 #[derive(Debug, Default)]
-pub struct Certificates(Mutex<BTreeMap<(NamespacedName, Arc<str>), Made>>);
+pub struct Certificates(Mutex<BTreeMap<(ObjectKey, Arc<str>), Made>>);
+
+/// Settings that are kept at the most; those of listeners that are gone are among them.
+const KEPT: usize = 1024;
 
 #[derive(Debug)]
 struct Made {
@@ -39,7 +42,7 @@ impl Certificates {
             .as_ref()
             .ok_or("the listener has no TLS settings")?;
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (listener.gateway.clone(), listener.name.clone());
+        let key = (listener.owner.clone(), listener.name.clone());
         if let Some(made) = made.get(&key)
             && made.certificates == tls.certificates
             && made.validation == tls.client_validation
@@ -56,6 +59,9 @@ impl Certificates {
             validation: tls.client_validation.clone(),
             config: config.clone(),
         };
+        if made.len() >= KEPT {
+            made.clear();
+        }
         made.insert(key, new);
         Ok(config)
     }

@@ -1,6 +1,8 @@
 //! UDP: a client's datagrams go to one endpoint for as long as the two keep talking.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -122,24 +124,33 @@ async fn open(shared: &Shared, sessions: &Sessions, client: SocketAddr) -> Optio
     })
 }
 
+thread_local! {
+    /// Sessions wait without memory of their own.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; LARGEST].into());
+}
+
 /// Passes answers on until nothing has been heard of either side for a while.
 async fn answers(shared: &Shared, socket: &UdpSocket, client: SocketAddr, session: &Session) {
     let idle = shared.plane.limits.udp_idle;
-    let mut buffer = vec![0; LARGEST];
     loop {
         let left = idle.saturating_sub(lock(&session.last).elapsed());
-        match timeout(left, session.backend.recv(&mut buffer)).await {
+        match timeout(left, session.backend.readable()).await {
             Err(_) if lock(&session.last).elapsed() >= idle => return,
-            Err(_) => {}
-            Ok(Ok(length)) => {
-                *lock(&session.last) = Instant::now();
-                // As above.
-                let _ = socket
-                    .send_to(buffer.get(..length).unwrap_or_default(), client)
-                    .await;
-            }
-            // Nobody listens there (ICMP): the next datagram begins a session anew.
+            Err(_) => continue,
             Ok(Err(_)) => return,
+            Ok(Ok(())) => {}
+        }
+        let passed = BUFFER.with_borrow_mut(|buffer| {
+            let length = session.backend.try_recv(buffer)?;
+            // As above: one that does not fit into the socket now is lost.
+            let _ = socket.try_send_to(buffer.get(..length).unwrap_or_default(), client);
+            Ok::<(), io::Error>(())
+        });
+        match passed {
+            Ok(()) => *lock(&session.last) = Instant::now(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Nobody listens there (ICMP): the next datagram begins a session anew.
+            Err(_) => return,
         }
     }
 }

@@ -16,6 +16,9 @@ async fn serving(limits: Limits) -> (Scripted, Running) {
         if seen.head.starts_with("GET /slow") {
             return vec![Part::Pause(700), answer(200, "", "ok")];
         }
+        if seen.head.starts_with("GET /large") {
+            return vec![answer(200, "", &"x".repeat(64 << 20))];
+        }
         vec![answer(200, "", "ok")]
     })
     .await;
@@ -170,6 +173,25 @@ async fn a_body_that_pauses_too_long_gets_408_and_is_never_whole() {
         start.elapsed()
     );
     assert_eq!(one.count(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_let_go() {
+    let (_one, running) = serving(Limits {
+        body_idle: Duration::from_millis(300),
+        ..Limits::default()
+    })
+    .await;
+    let mut client = Client::connect(running.port).await;
+    client
+        .send(b"GET /large HTTP/1.1\r\nHost: gate.test\r\n\r\n")
+        .await;
+    assert!(client.head().await.is_some());
+    common::eventually("the connection is closed", || async {
+        let text = running.admin("/metrics").await.1;
+        text.contains("gatepost_connections 0")
+    })
+    .await;
 }
 
 fn get(path: &str) -> serde_json::Value {
