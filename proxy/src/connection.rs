@@ -53,10 +53,12 @@ pub async fn serve(stream: TcpStream, accepted: Accepted) {
     };
     match protocol {
         None => {}
-        Some(Protocol::Tcp) => tcp::serve(stream, accepted).await,
-        Some(Protocol::Https | Protocol::Tls) => secure(stream, accepted).await,
+        // Each kind takes the memory that it needs, not that of the largest.
+        Some(Protocol::Tcp) => Box::pin(tcp::serve(stream, accepted)).await,
+        Some(Protocol::Https | Protocol::Tls) => Box::pin(secure(stream, accepted)).await,
         Some(Protocol::Http | Protocol::Udp) => {
-            http(stream, false, peer(&accepted, false, None), accepted).await
+            let peer = peer(&accepted, false, None);
+            Box::pin(http(stream, false, peer, accepted)).await;
         }
     }
 }
@@ -140,7 +142,7 @@ async fn secure(stream: TcpStream, mut accepted: Accepted) {
         drop(served);
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let peer = peer(&accepted, true, sni);
-        return http(stream, http2, peer, accepted).await;
+        return Box::pin(http(stream, http2, peer, accepted)).await;
     }
     let Some(backends) = found.backends else {
         return tcp::log(
@@ -186,10 +188,6 @@ where
         async move { Ok::<_, Infallible>(serve::serve(plane, peer, request).await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    if http2 {
-        // What was agreed on in the handshake is what is spoken (RFC 9113 section 3.2).
-        builder = builder.http2_only();
-    }
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -203,10 +201,17 @@ where
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(limits.fields);
-    let connection = builder
-        .serve_connection_with_upgrades(TokioIo::new(stream), service)
-        .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    let stream = TokioIo::new(stream);
+    let ended = if http2 {
+        // What was agreed on in the handshake is what is spoken (RFC 9113 section 3.2).
+        let builder = builder.http2_only();
+        let connection = builder.serve_connection(stream, service);
+        watcher.watch(connection.into_owned()).await
+    } else {
+        let connection = builder.serve_connection_with_upgrades(stream, service);
+        watcher.watch(connection.into_owned()).await
+    };
+    if let Err(error) = ended {
         tracing::debug!(client = %address, %error, "connection ended");
     }
 }

@@ -146,7 +146,7 @@ impl Pool {
             Ok(stream) => stream,
             Err(error) => return Err((error, Some(request))),
         };
-        let mut sender: Sender = match http1::handshake(TokioIo::new(stream)).await {
+        let mut sender: Sender = match Box::pin(http1::handshake(TokioIo::new(stream))).await {
             Ok((sender, connection)) => {
                 tokio::spawn(connection.with_upgrades());
                 sender
@@ -193,7 +193,7 @@ impl Pool {
                 builder
                     .timer(TokioTimer::new())
                     .max_header_list_size(ANSWER);
-                match builder.handshake(TokioIo::new(stream)).await {
+                match Box::pin(builder.handshake(TokioIo::new(stream))).await {
                     Ok((sender, connection)) => {
                         tokio::spawn(connection);
                         lock(&self.shared).insert(key, sender.clone());
@@ -230,7 +230,12 @@ impl Pool {
         endpoint: &Endpoint,
         target: &Target,
     ) -> Result<Connection, ForwardError> {
-        let connecting = connection(endpoint.address, target.tls.as_deref(), target.http2);
+        // Most requests find a connection: what it takes to open one takes its memory then.
+        let connecting = Box::pin(connection(
+            endpoint.address,
+            target.tls.as_deref(),
+            target.http2,
+        ));
         let opened = match tokio::time::timeout(self.connect_timeout, connecting).await {
             Ok(opened) => opened.map_err(|error| ForwardError::Connect(error.into())),
             Err(_) => Err(ForwardError::Connect("time-out".into())),

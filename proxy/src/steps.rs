@@ -131,16 +131,16 @@ impl<'r> Asked<'r> {
             self.parts.uri = with_query(uri, self.target.query());
         }
         let body = std::mem::replace(&mut self.body, Body::Read(bytes::Bytes::new()));
-        match authorize(
+        // What few requests need takes its memory when they do.
+        let asking = authorize(
             self.plane,
             self.served,
             listener,
             auth,
             &mut self.parts,
             body,
-        )
-        .await
-        {
+        );
+        match Box::pin(asking).await {
             Ok(body) => {
                 self.body = body;
                 Ok(None)

@@ -546,3 +546,36 @@ async fn the_admin_endpoint_tells_and_is_told_by_no_name() {
     let admin = running.proxy.admin().expect("open").port();
     assert_eq!(get(admin, "evil.test", "/status").await.0, 403);
 }
+
+#[tokio::test]
+async fn counters_of_routes_that_are_gone_are_taken_back() {
+    let backend = Backend::start("one").await;
+    let services = service("one", "", &[backend.address]);
+    let to = to("{name: one, port: 80}");
+    let running = Running::start(&format!(
+        "{GATEWAY}{}{}{services}",
+        route("main", "a.test", &to),
+        route("gone", "gone.test", &to)
+    ))
+    .await;
+    for host in ["a.test", "gone.test"] {
+        assert_eq!(running.get(host, "/").await.0, 200);
+    }
+    // A host that nobody configured makes no label.
+    assert_eq!(running.get("nobody.test", "/").await.0, 404);
+    let metrics = running.admin("/metrics").await.1;
+    let labels = "listener=\"infra/gw/http\",route=\"app/gone\",rule=\"0\",backend=\"app/one:80\",status=\"200\"";
+    assert!(
+        metrics.contains(labels) && !metrics.contains("nobody"),
+        "{metrics}"
+    );
+    running.write(
+        "all.yaml",
+        &format!("{GATEWAY}{}{services}", route("main", "a.test", &to)),
+    );
+    eventually("its counters are gone", || async {
+        let metrics = running.admin("/metrics").await.1;
+        !metrics.contains("app/gone") && metrics.contains("app/main")
+    })
+    .await;
+}

@@ -202,8 +202,9 @@ async fn nobody_passes_whom_the_authority_does_not_let_pass() {
         )
     };
     let rules = format!(
-        "{{matches: [{{path: {{value: /body}}}}], filters: [{}], {ONE}}}, {{matches: [{{path: {{value: /dead}}}}], filters: [{}], {ONE}}}, \
+        "{{matches: [{{path: {{value: /gone}}}}], filters: [{}], {ONE}}}, {{matches: [{{path: {{value: /body}}}}], filters: [{}], {ONE}}}, {{matches: [{{path: {{value: /dead}}}}], filters: [{}], {ONE}}}, \
          {{filters: [{}], {ONE}}}",
+        auth("", "gone"),
         auth(", forwardBody: {maxSize: 10}", "authority"),
         auth("", "dead"),
         auth("", "authority")
@@ -283,6 +284,7 @@ async fn nobody_passes_whom_the_authority_does_not_let_pass() {
             .0,
         503
     );
+    assert_eq!(running.get("a.test", "/gone").await.0, 500);
     assert_eq!(one.count(), 2);
 }
 
