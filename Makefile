@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatepost/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help build demo test format clippy unit documentation wasm deny performance
+.PHONY: help build demo test format clippy unit documentation wasm deny performance h2spec
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -44,5 +44,8 @@ deny: ## licences, bans and sources of the dependencies
 	@./scripts/tool cargo-deny
 	$(CARGO) deny --locked --log-level error check bans licenses sources
 
-performance: ## measure the matcher beside its peers and write docs/performance.md (minutes; nothing else may run)
+h2spec: ## run h2spec --strict against the binary, in clear and over TLS (needs go, openssl, python3)
+	@./scripts/h2spec
+
+performance: ## measure matcher and proxy beside their peers and write docs/performance.md (minutes; nothing else may run)
 	@./scripts/performance
