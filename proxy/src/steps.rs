@@ -116,12 +116,19 @@ impl<'r> Asked<'r> {
         }
     }
 
+    /// Drops what the client says of its connection, before anything adds fields: a client may not take these away.
+    fn own_fields(&mut self) {
+        remove_hop_by_hop(&mut self.parts.headers);
+        forwarded(&mut self.parts.headers, self.peer);
+    }
+
     async fn authorize(
         &mut self,
         listener: &gatepost::rule::Listener,
         auth: &gatepost::rule::ExternalAuth,
         outcome: &mut Outcome,
     ) -> Result<Option<Response<Answer>>, Fault> {
+        self.own_fields();
         // Whoever is asked sees the path that routes see.
         if let Ok(uri) = String::from_utf8(self.target.path().to_vec())
             .unwrap_or_default()
@@ -166,13 +173,12 @@ impl<'r> Asked<'r> {
         if let Some(reason) = &rule.filters.fault {
             return Err(fault(reason));
         }
+        self.own_fields();
         if let Some(auth) = &rule.filters.external_auth
             && let Some(denied) = self.authorize(found.listener(), auth, outcome).await?
         {
             return Ok(denied);
         }
-        remove_hop_by_hop(&mut self.parts.headers);
-        forwarded(&mut self.parts.headers, self.peer);
         if let Action::Respond(response) = found.apply(&self.target, &mut self.parts) {
             outcome.why = "answered by a filter".into();
             return Ok(response.map(|()| Answer::whole("")));

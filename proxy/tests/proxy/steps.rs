@@ -248,7 +248,7 @@ async fn nobody_passes_whom_the_authority_does_not_let_pass() {
     let (status, ..) = client
         .exchange(&request(
             "POST",
-            "Authorization: good\r\nX-User: root\r\n",
+            "Authorization: good\r\nConnection: X-User\r\nX-User: root\r\n",
             "payload",
         ))
         .await;
