@@ -1,14 +1,14 @@
 //! Manifests and requests that are likely to tell the model and the table apart: routes first, then requests bent from
 //! their own names, paths and fields.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gatepost::resources::{Resource, Resources};
-use rand::rngs::StdRng;
+use rand::RngExt;
 use rand::seq::IndexedRandom;
-use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
+use crate::entropy::Entropy;
 use crate::request::Request;
 
 const HOSTS: [&str; 9] = [
@@ -68,23 +68,33 @@ const NAMESPACES: [&str; 3] = ["n", "n-a", "m"];
 /// Generates from a seed; the same seed makes the same things.
 #[derive(Debug)]
 pub struct Generator {
-    rng: StdRng,
-    certificate: (String, String),
+    rng: Entropy,
+}
+
+/// Chain and key of the HTTPS listeners, in PEM: made once, nothing depends on what they are.
+fn certificate() -> &'static (String, String) {
+    static MADE: OnceLock<(String, String)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let made =
+            rcgen::generate_simple_self_signed(["*.test".to_owned()]).expect("a certificate");
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    })
 }
 
 impl Generator {
-    /// A generator of a seed. The certificate of its HTTPS listeners is made anew; nothing depends on it.
-    ///
-    /// # Panics
-    ///
-    /// If no certificate can be made.
+    /// A generator of a seed.
     pub fn new(seed: u64) -> Generator {
-        let made =
-            rcgen::generate_simple_self_signed(["*.test".to_owned()]).expect("a certificate");
-        Generator {
-            rng: StdRng::seed_from_u64(seed),
-            certificate: (made.cert.pem(), made.signing_key.serialize_pem()),
-        }
+        Generator::of(Entropy::from_seed(seed))
+    }
+
+    /// A generator whose choices are taken from somewhere.
+    pub fn of(rng: Entropy) -> Generator {
+        Generator { rng }
+    }
+
+    /// Where the choices are taken from.
+    pub fn entropy(&mut self) -> &mut Entropy {
+        &mut self.rng
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
@@ -174,9 +184,10 @@ impl Generator {
     }
 
     fn secret(&self) -> Value {
+        let (chain, key) = certificate();
         json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cert", "namespace": "n"}, "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": self.certificate.0, "tls.key": self.certificate.1},
+            "stringData": {"tls.crt": chain, "tls.key": key},
         })
     }
 
