@@ -237,7 +237,7 @@ impl Resolution {
 pub struct Resolver {
     controller: Controller,
     resources: Resources,
-    resolution: Resolution,
+    resolution: Arc<Resolution>,
 }
 
 /// What a change touched.
@@ -256,7 +256,7 @@ impl Resolver {
     /// Starts without resources.
     pub fn new(controller: Controller) -> Resolver {
         let resources = Resources::default();
-        let resolution = controller.resolve(&resources);
+        let resolution = Arc::new(controller.resolve(&resources));
         Resolver {
             controller,
             resources,
@@ -292,7 +292,7 @@ impl Resolver {
             .filter(changed)
             .cloned()
             .collect();
-        self.resolution = resolution;
+        self.resolution = Arc::new(resolution);
         delta
     }
 
@@ -302,7 +302,7 @@ impl Resolver {
     }
 
     /// What they come to.
-    pub fn resolution(&self) -> &Resolution {
+    pub fn resolution(&self) -> &Arc<Resolution> {
         &self.resolution
     }
 }

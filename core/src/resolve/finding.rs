@@ -51,6 +51,7 @@ macro_rules! reasons {
 reasons!(
     Accepted,
     AddressNotAssigned,
+    AddressNotUsable,
     BackendNotFound,
     HostnameConflict,
     IncompatibleFilters,

@@ -12,6 +12,8 @@ pub struct Facts {
     pub addresses: BTreeMap<NamespacedName, Vec<String>>,
     /// The addresses of all others.
     pub default_addresses: Vec<String>,
+    /// Gateways whose `spec.addresses` cannot be used, and why.
+    pub unusable: BTreeMap<NamespacedName, String>,
     /// Ports that could not be opened, and why.
     pub unavailable: BTreeMap<(NamespacedName, u16), String>,
 }

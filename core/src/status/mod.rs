@@ -30,7 +30,7 @@ pub struct Statuses {
     desired: BTreeMap<ObjectKey, Desired>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 enum Desired {
     Class {
         conditions: Vec<Condition>,
@@ -45,7 +45,7 @@ enum Desired {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct ListenerStatus {
     name: String,
     attached: u32,
@@ -78,7 +78,8 @@ pub fn statuses(resolved: &Resolved, controller_name: &str, facts: &Facts) -> St
             .iter()
             .map(|listener| listener_status(listener, unavailable(listener)))
             .collect();
-        let conditions = gateway_conditions(gateway, &addresses, &listeners);
+        let unusable = facts.unusable.get(name);
+        let conditions = gateway_conditions(gateway, &addresses, unusable, &listeners);
         let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
         desired.insert(
             key,
@@ -115,6 +116,7 @@ impl Statuses {
 
     /// The whole `.status` of an object, merged into what its resource holds.
     pub fn status(&self, key: &ObjectKey, resources: &Resources, now: Timestamp) -> Option<Value> {
+        self.desired.get(key)?;
         let resource = resources.get(key)?;
         let old = resource
             .to_json()
@@ -122,13 +124,40 @@ impl Statuses {
             .cloned()
             .unwrap_or_default();
         let generation = resource.object().metadata().generation();
+        self.over(key, &old, generation, now)
+    }
+
+    /// The whole `.status` of an object, merged into `old`; `generation` is the one that was resolved.
+    ///
+    /// Of a route that is not ours any more the entries of ours are taken out; `None` of anything else that is not ours.
+    pub fn over(
+        &self,
+        key: &ObjectKey,
+        old: &Value,
+        generation: i64,
+        now: Timestamp,
+    ) -> Option<Value> {
+        let nothing = Desired::Route {
+            parents: Vec::new(),
+        };
+        let left = || key.kind.is_route().then_some(&nothing);
+        let desired = self.desired.get(key).or_else(left)?;
         Some(merge::status(
-            self.desired.get(key)?,
-            &old,
+            desired,
+            old,
             &self.controller_name,
             generation,
             now,
         ))
+    }
+
+    /// The objects whose statuses should be others than before, those that are not ours any more among them.
+    pub fn differing<'s>(&'s self, before: &'s Statuses) -> impl Iterator<Item = &'s ObjectKey> {
+        let new = self.desired.iter();
+        let new = new.filter(|(key, desired)| before.desired.get(key) != Some(desired));
+        let gone = before.desired.keys();
+        let gone = gone.filter(|key| !self.desired.contains_key(key));
+        new.map(|(key, _)| key).chain(gone)
     }
 
     /// The statuses that differ from what the resources hold, to be written.
@@ -160,6 +189,7 @@ fn class_conditions(class: &ClassFinding) -> Vec<Condition> {
 fn gateway_conditions(
     gateway: &GatewayFinding,
     addresses: &[String],
+    unusable: Option<&String>,
     listeners: &[ListenerStatus],
 ) -> Vec<Condition> {
     let good = |listener: &&ListenerFinding| listener.accepted() && listener.unresolved.is_none();
@@ -199,6 +229,9 @@ fn gateway_conditions(
             Type::Programmed,
             &Finding::new(Reason::Invalid, "the Gateway is not accepted"),
         )
+    } else if let Some(why) = unusable {
+        let finding = Finding::new(Reason::AddressNotUsable, why.clone());
+        Condition::no(Type::Programmed, &finding)
     } else if addresses.is_empty() {
         Condition::no(
             Type::Programmed,
