@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// The Kubernetes Gateway API on one machine: check routes, explain requests, serve them.
+/// The Kubernetes Gateway API, on one machine or in a cluster: check routes, explain requests, serve them.
 #[derive(Debug, Parser)]
 #[command(
     name = "gatepost",
@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   gatepost check -f routes/
   gatepost explain -f routes/ GET https://shop.example.com/cart -H 'x-canary: 1'
   gatepost serve -f routes/ --port-offset 8000
+  gatepost serve --kubernetes --address-pool 10.1.0.0/16
   gatepost demo"
 )]
 pub(crate) struct Arguments {
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the Gateways of some manifests; edits apply while it runs
+    /// Serve the Gateways of some manifests, or of Kubernetes; edits apply while it runs
     Serve(Serve),
     /// Tell every problem, with file, line and column (exit code 1 if there is an error, 2 if a file is unreadable)
     Check(Check),
@@ -44,6 +45,13 @@ pub(crate) struct Input {
     /// A file, a folder (with what is below it), or `-` for standard input; repeatable
     #[arg(short = 'f', long = "file", value_name = "PATH", required = true)]
     pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// How resources are understood.
+#[derive(Debug, Args)]
+pub(crate) struct Reading {
     /// The controller whose classes are ours
     #[arg(long, value_name = "NAME", default_value = gatepost::controller::CONTROLLER_NAME)]
     pub(crate) controller_name: String,
@@ -62,9 +70,22 @@ pub(crate) enum Channel {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("source").required(true).args(["files", "kubernetes"]))]
 pub(crate) struct Serve {
+    /// A file or a folder (with what is below it); repeatable
+    #[arg(short = 'f', long = "file", value_name = "PATH")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Serve the Gateways of the API server: of the cluster that this runs in, or of $KUBECONFIG
+    #[arg(long, conflicts_with_all = ["endpoints", "status_file", "port_offset", "bind"])]
+    pub(crate) kubernetes: bool,
+    /// Where Gateways without `spec.addresses` get theirs from, each one of its own: addresses that this machine has
+    #[arg(long, value_name = "CIDR", requires = "kubernetes")]
+    pub(crate) address_pool: Option<gatepost_proxy::kubernetes::AddressPool>,
+    /// The namespace of the Lease that says which replica writes statuses (default: that of the account)
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    pub(crate) lease_namespace: Option<String>,
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) reading: Reading,
     /// Where Gateways without addresses of their own listen
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0")]
     pub(crate) bind: IpAddr,

@@ -11,7 +11,7 @@ use gatepost::problem::Problem;
 use gatepost_proxy::options::controller;
 use gatepost_proxy::source::files::manifests;
 
-use crate::arguments::{Channel, Input};
+use crate::arguments::{Channel, Input, Reading};
 
 /// Reads everything that the command line names.
 pub(crate) fn load(input: &Input) -> Collected {
@@ -37,7 +37,7 @@ pub(crate) fn load(input: &Input) -> Collected {
             Err(error) => loads.push(unreadable(&path.display().to_string(), &error)),
         }
     }
-    collect(loads, channel(input.channel), &limits)
+    collect(loads, channel(input.reading.channel), &limits)
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Loaded {
@@ -58,12 +58,12 @@ pub(crate) fn channel(channel: Channel) -> key::Channel {
 }
 
 /// The settings of resolution that the command line asks for.
-pub(crate) fn settings(input: &Input) -> Controller {
+pub(crate) fn settings(reading: &Reading) -> Controller {
     let mut controller = controller();
     controller
         .controller_name
-        .clone_from(&input.controller_name);
-    controller.path_policy = input.path_policy.unwrap_or_default();
+        .clone_from(&reading.controller_name);
+    controller.path_policy = reading.path_policy.unwrap_or_default();
     controller
 }
 

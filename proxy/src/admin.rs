@@ -107,6 +107,10 @@ fn ready(view: &View) -> Response<Full<Bytes>> {
             "no configuration is served yet\n",
         );
     }
+    if !view.unready.is_empty() {
+        let lines = view.unready.join("\n");
+        return text(StatusCode::SERVICE_UNAVAILABLE, format!("{lines}\n"));
+    }
     let mut words = String::from("ok\n");
     for problem in view
         .problems

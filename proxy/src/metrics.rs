@@ -45,6 +45,10 @@ pub struct Metrics {
     pub udp_sessions: Gauge,
     /// Configurations taken up.
     pub reloads: Counter,
+    /// Statuses written to the API server.
+    pub status_writes: Counter,
+    /// Statuses that somebody else wrote first, so that they were tried again.
+    pub status_conflicts: Counter,
     /// Problems that the configuration has now.
     pub problems: Gauge<i64>,
     /// Number of the configuration that is served.
@@ -87,6 +91,17 @@ impl Default for Metrics {
             "Sessions of UDP that are open",
             udp_sessions.clone(),
         );
+        let (status_writes, status_conflicts) = (Counter::default(), Counter::default());
+        registry.register(
+            "status_writes",
+            "Statuses written to the API server",
+            status_writes.clone(),
+        );
+        registry.register(
+            "status_conflicts",
+            "Statuses that somebody else wrote first, so that they were tried again",
+            status_conflicts.clone(),
+        );
         registry.register("reloads", "Configurations taken up", reloads.clone());
         registry.register(
             "problems",
@@ -102,6 +117,8 @@ impl Default for Metrics {
             mirrors_dropped,
             udp_sessions,
             reloads,
+            status_writes,
+            status_conflicts,
             problems,
             generation: Counter::default(),
         }

@@ -37,6 +37,9 @@ pub enum StartError {
     Unreadable(Vec<Problem>),
     /// The admin address cannot be bound.
     Admin(SocketAddr, io::Error),
+    /// Where the API server is, or who we are there, cannot be found out.
+    #[cfg(feature = "kubernetes")]
+    Kubernetes(String),
 }
 
 impl fmt::Display for StartError {
@@ -49,6 +52,8 @@ impl fmt::Display for StartError {
             StartError::Admin(address, error) => {
                 write!(f, "the admin address `{address}` cannot be bound: {error}")
             }
+            #[cfg(feature = "kubernetes")]
+            StartError::Kubernetes(why) => write!(f, "Kubernetes: {why}"),
         }
     }
 }
@@ -92,6 +97,58 @@ impl Proxy {
         let (told, addresses) = watch::channel(reconciler.addresses());
         let (bound, admin_task) = admin.unzip();
         let task = tokio::spawn(run(reconciler, news, stopped, told, admin_task));
+        Ok(Proxy {
+            stop,
+            task,
+            view,
+            addresses,
+            admin: bound,
+        })
+    }
+
+    /// Serves the Gateways of an API server until [`Proxy::shutdown`]: whenever it can be reached, what it says is taken up.
+    ///
+    /// # Errors
+    ///
+    /// If there is no configuration of a client (in a pod, of its account; else a kubeconfig), or the admin address is taken.
+    #[cfg(feature = "kubernetes")]
+    pub async fn start_kubernetes(
+        options: Options,
+        settings: crate::kubernetes::Settings,
+    ) -> Result<Proxy, StartError> {
+        let (metrics, view) = (
+            Arc::new(Metrics::default()),
+            Arc::new(ArcSwap::from_pointee(View::default())),
+        );
+        let (bound, admin_task) = match options.admin {
+            Some(address) => {
+                let opened = admin::open(address, view.clone(), metrics.clone()).await;
+                let (bound, task) = opened.map_err(|error| StartError::Admin(address, error))?;
+                (Some(bound), Some(task))
+            }
+            None => (None, None),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (told, addresses) = watch::channel(Vec::new());
+        let running =
+            crate::kubernetes::start(options, settings, metrics, view.clone(), told).await;
+        let running = match running {
+            Ok(running) => running,
+            Err(why) => {
+                if let Some(task) = admin_task {
+                    task.abort();
+                }
+                return Err(StartError::Kubernetes(why));
+            }
+        };
+        let task = tokio::spawn(async move {
+            // Whoever drops the proxy stops it too.
+            let _ = stopped.await;
+            running.stop().await;
+            if let Some(task) = admin_task {
+                task.abort();
+            }
+        });
         Ok(Proxy {
             stop,
             task,

@@ -1,39 +1,35 @@
 //! News → resolution → tables swapped → sockets opened and closed → statuses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use gatepost::controller::{Resolution, Resolver};
 use gatepost::key::ObjectKey;
 use gatepost::problem::{Level, Problem};
 use gatepost::resources::{Change, Resources};
-use gatepost::rule::Protocol;
 use gatepost::status::Facts;
 use gatepost::timestamp::Timestamp;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
-use crate::backend_tls::TlsClients;
-use crate::endpoints::EndpointTable;
-use crate::listen::{self, Sockets, Transport};
+use crate::data_plane::{DataPlane, Placed};
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::pool::Pool;
 use crate::source::files::{Files, Reading};
-use crate::state::{Plane, Rules, Served};
+use crate::time;
 
 /// What everybody may look at.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct View {
-    /// The resources, statuses of ours written into them.
+    /// The resources, statuses of ours written into them; of Kubernetes none, as the API server has them.
     pub statuses: Vec<Value>,
     /// What is wrong.
     pub problems: Vec<Problem>,
+    /// Why traffic should rather go elsewhere, one line each: readiness is false while there is any.
+    pub unready: Vec<String>,
     /// What is resolved.
     pub resolution: Option<Arc<Resolution>>,
     /// Counts the configurations taken up.
@@ -46,16 +42,10 @@ pub struct Reconciler {
     options: Options,
     files: Files,
     resolver: Resolver,
-    sockets: Sockets,
-    planes: BTreeMap<Vec<String>, Arc<Plane>>,
+    data_plane: DataPlane,
     metrics: Arc<Metrics>,
-    pool: Arc<Pool>,
-    tls_clients: Arc<TlsClients>,
-    mirrors: Arc<Semaphore>,
-    endpoints: Arc<EndpointTable>,
     view: Arc<ArcSwap<View>>,
     problems: Vec<Problem>,
-    failed: BTreeMap<(Transport, SocketAddr), String>,
 }
 
 impl Reconciler {
@@ -64,16 +54,10 @@ impl Reconciler {
         Reconciler {
             files: Files::new(options.paths.clone(), options.channel),
             resolver: Resolver::new(options.controller.clone()),
-            sockets: Sockets::new(),
-            planes: BTreeMap::new(),
-            pool: Arc::new(Pool::new(options.connect_timeout)),
-            tls_clients: Arc::default(),
-            mirrors: Arc::new(Semaphore::new(options.limits.mirrors)),
-            endpoints: Arc::default(),
+            data_plane: DataPlane::new(options.clone(), metrics.clone()),
             metrics,
             view,
             problems: Vec::new(),
-            failed: BTreeMap::new(),
             options,
         }
     }
@@ -85,7 +69,7 @@ impl Reconciler {
         let delta = self.resolver.apply(changes);
         let problems_changed = self.problems != reading.problems;
         let first = self.view.load().resolution.is_none();
-        if !(delta.changed || problems_changed || first || !self.failed.is_empty()) {
+        if !(delta.changed || problems_changed || first || self.data_plane.failing()) {
             return reading;
         }
         if problems_changed {
@@ -102,7 +86,7 @@ impl Reconciler {
             }
             self.problems = reading.problems.clone();
         }
-        if delta.changed || first || !self.failed.is_empty() {
+        if delta.changed || first || self.data_plane.failing() {
             self.program().await;
         }
         if delta.changed || first {
@@ -120,101 +104,18 @@ impl Reconciler {
         reading
     }
 
-    /// Swaps tables, then opens sockets that are new and closes those that nothing asks for any more.
     async fn program(&mut self) {
         let resolution = self.resolver.resolution();
-        let endpoints = EndpointTable::new(resolution, &self.options.endpoints, &self.endpoints);
-        let endpoints = Arc::new(endpoints);
-        self.endpoints = endpoints.clone();
-        let served: Vec<Arc<Served>> = self
-            .planes
-            .values()
-            .map(|plane| plane.served.load_full())
-            .collect();
-        let rules = Rules::of(served.iter());
-        let mut wanted: BTreeMap<(Transport, SocketAddr), (u16, Arc<Plane>)> = BTreeMap::new();
-        let mut planes = BTreeMap::new();
-        for plane in resolution.planes() {
-            let served = Arc::new(Served::new(plane.table.clone(), endpoints.clone(), &rules));
-            let running = match self.planes.get(&plane.addresses) {
-                Some(running) => {
-                    running.served.store(served);
-                    running.clone()
-                }
-                None => Arc::new(Plane {
-                    served: ArcSwap::new(served),
-                    metrics: self.metrics.clone(),
-                    access_log: self.options.access_log,
-                    pool: self.pool.clone(),
-                    tls_clients: self.tls_clients.clone(),
-                    mirrors: self.mirrors.clone(),
-                    limits: self.options.limits,
-                }),
-            };
-            let ports: BTreeSet<(Transport, u16)> = plane
-                .table
-                .listeners()
-                .iter()
-                .map(|listener| (transport(listener.protocol), listener.port))
-                .collect();
-            for (transport, port) in ports {
-                for address in addresses(&plane.addresses, self.options.bind) {
-                    match port.checked_add(self.options.port_offset) {
-                        Some(bound) => {
-                            let address = SocketAddr::new(address, bound);
-                            wanted.insert((transport, address), (port, running.clone()));
-                        }
-                        None => tracing::error!(
-                            port,
-                            offset = self.options.port_offset,
-                            "the port and the offset exceed 65535"
-                        ),
-                    }
-                }
-            }
-            planes.insert(plane.addresses.clone(), running);
-        }
-        self.planes = planes;
-        let served: Vec<Arc<Served>> = self
-            .planes
-            .values()
-            .map(|plane| plane.served.load_full())
-            .collect();
-        rules.forget(&Rules::of(served.iter()), &self.metrics);
-        self.failed.clear();
-        let kept = |address: &(Transport, SocketAddr), socket: &listen::Socket| {
-            wanted
-                .get(address)
-                .is_some_and(|(_, plane)| Arc::ptr_eq(plane, socket.plane()))
-        };
-        let gone: Vec<(Transport, SocketAddr)> = self
-            .sockets
+        let bind = self.options.bind;
+        let placed: Vec<Placed> = resolution
+            .planes()
             .iter()
-            .filter(|(address, socket)| !kept(address, socket))
-            .map(|(address, _)| *address)
+            .map(|plane| Placed {
+                addresses: addresses(&plane.addresses, bind),
+                table: plane.table.clone(),
+            })
             .collect();
-        for address in gone {
-            if let Some(socket) = self.sockets.remove(&address) {
-                tracing::info!(transport = ?address.0, address = %address.1, "closed");
-                // Requests under way end by themselves; the socket itself is closed at once.
-                tokio::spawn(socket.close());
-            }
-        }
-        for (address, (port, plane)) in wanted {
-            if self.sockets.contains_key(&address) {
-                continue;
-            }
-            match listen::open(address, port, plane, self.options.drain).await {
-                Ok(socket) => {
-                    tracing::info!(transport = ?address.0, address = %address.1, port, "listening");
-                    self.sockets.insert(address, socket);
-                }
-                Err(error) => {
-                    tracing::error!(transport = ?address.0, address = %address.1, port, %error, "cannot listen");
-                    self.failed.insert(address, error.to_string());
-                }
-            }
-        }
+        self.data_plane.program(resolution, &placed).await;
     }
 
     fn facts(&self) -> Facts {
@@ -234,27 +135,16 @@ impl Reconciler {
                     .addresses
                     .insert(name.clone(), gateway.addresses.clone());
             }
-            for address in addresses(&gateway.addresses, bind) {
-                for listener in &gateway.listeners {
-                    let bound = listener.port.checked_add(self.options.port_offset);
-                    let transport = listener.protocol.map(transport);
-                    let failed = transport.zip(bound).and_then(|(transport, bound)| {
-                        self.failed
-                            .get(&(transport, SocketAddr::new(address, bound)))
-                    });
-                    if let Some(why) = failed {
-                        facts
-                            .unavailable
-                            .insert((name.clone(), listener.port), why.clone());
-                    }
-                }
-            }
+            let at = addresses(&gateway.addresses, bind);
+            facts
+                .unavailable
+                .extend(self.data_plane.unavailable(name, &at));
         }
         facts
     }
 
     fn publish(&mut self, count: bool) {
-        let now = Timestamp::from_unix_seconds(unix_seconds());
+        let now = time::now();
         let statuses = self.resolver.resolution().statuses(&self.facts());
         let before: BTreeMap<String, Value> = self
             .view
@@ -272,7 +162,8 @@ impl Reconciler {
         let changed = last.statuses != objects;
         self.view.store(Arc::new(View {
             problems: self.problems.clone(),
-            resolution: Some(Arc::new(self.resolver.resolution().clone())),
+            unready: Vec::new(),
+            resolution: Some(self.resolver.resolution().clone()),
             generation: last.generation + u64::from(count),
             statuses: objects,
         }));
@@ -290,19 +181,12 @@ impl Reconciler {
 
     /// The addresses that are listened on.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.sockets.keys().map(|(_, address)| *address).collect()
+        self.data_plane.addresses()
     }
 
     /// Closes every socket and waits for requests to end.
     pub async fn close(&mut self) {
-        let closing: Vec<_> = std::mem::take(&mut self.sockets)
-            .into_values()
-            .map(|socket| tokio::spawn(socket.close()))
-            .collect();
-        for close in closing {
-            // A task that panicked has closed its socket too.
-            let _ = close.await;
-        }
+        self.data_plane.close().await;
     }
 }
 
@@ -330,11 +214,8 @@ fn object(
     object["status"] = match earlier {
         None => statuses.status(key, resources, now)?,
         Some(earlier) => {
-            let mut whole = resource.to_json();
-            whole["status"] = earlier;
-            let resource = gatepost::resources::Resource::from_json(whole).ok()?;
-            let one: Resources = std::iter::once(Arc::new(resource)).collect();
-            statuses.status(key, &one, now)?
+            let generation = resource.object().metadata().generation();
+            statuses.over(key, &earlier, generation, now)?
         }
     };
     Some(object)
@@ -349,20 +230,6 @@ fn name(object: &Value) -> String {
         text(&metadata["namespace"]),
         text(&metadata["name"])
     )
-}
-
-fn transport(protocol: Protocol) -> Transport {
-    match protocol {
-        Protocol::Udp => Transport::Udp,
-        Protocol::Http | Protocol::Https | Protocol::Tls | Protocol::Tcp => Transport::Tcp,
-    }
-}
-
-fn unix_seconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// One JSON document after the other, which is a YAML stream; the file is replaced at once.

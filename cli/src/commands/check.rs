@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Check) -> u8 {
     {
         problem.level = Level::Error;
     }
-    let resolution = input::settings(&arguments.input).resolve(&collected.resources);
+    let resolution = input::settings(&arguments.input.reading).resolve(&collected.resources);
     let statuses = resolution.statuses(&Facts::ideal());
     for key in statuses.keys() {
         let status = statuses

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Explain) -> u8 {
     if input::report_unreadable(&collected) {
         return 2;
     }
-    let resolution = input::settings(&arguments.input).resolve(&collected.resources);
+    let resolution = input::settings(&arguments.input.reading).resolve(&collected.resources);
     let tables: Vec<&RouteTable> = resolution
         .planes()
         .iter()

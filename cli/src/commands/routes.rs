@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &Routes) -> u8 {
     if input::report_unreadable(&collected) {
         return 2;
     }
-    let resolution = input::settings(&arguments.input).resolve(&collected.resources);
+    let resolution = input::settings(&arguments.input.reading).resolve(&collected.resources);
     let (mut text, mut listed) = (String::new(), Vec::new());
     for listener in resolution
         .planes()

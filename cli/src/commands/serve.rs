@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use gatepost_proxy::kubernetes::Settings;
 use gatepost_proxy::{Options, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,12 +12,7 @@ use crate::arguments::Serve;
 use crate::input;
 
 pub(crate) fn run(arguments: Serve) -> u8 {
-    if arguments
-        .input
-        .files
-        .iter()
-        .any(|path| path == Path::new("-"))
-    {
+    if arguments.files.iter().any(|path| path == Path::new("-")) {
         crate::output::tell("gatepost: `serve` watches files, so standard input cannot be served");
         return 2;
     }
@@ -26,9 +22,9 @@ pub(crate) fn run(arguments: Serve) -> u8 {
         endpoints.entry(port).or_default().push(address);
     }
     let options = Options {
-        controller: input::settings(&arguments.input),
-        channel: input::channel(arguments.input.channel),
-        paths: arguments.input.files,
+        controller: input::settings(&arguments.reading),
+        channel: input::channel(arguments.reading.channel),
+        paths: arguments.files,
         bind: arguments.bind,
         port_offset: arguments.port_offset,
         endpoints,
@@ -44,11 +40,20 @@ pub(crate) fn run(arguments: Serve) -> u8 {
             return 2;
         }
     };
-    runtime.block_on(serve(options))
+    let kubernetes = arguments.kubernetes.then_some(Settings {
+        address_pool: arguments.address_pool,
+        namespace: arguments.lease_namespace,
+        identity: None,
+    });
+    runtime.block_on(serve(options, kubernetes))
 }
 
-async fn serve(options: Options) -> u8 {
-    let proxy = match Proxy::start(options).await {
+async fn serve(options: Options, kubernetes: Option<Settings>) -> u8 {
+    let started = match kubernetes {
+        None => Proxy::start(options).await,
+        Some(settings) => Proxy::start_kubernetes(options, settings).await,
+    };
+    let proxy = match started {
         Ok(proxy) => proxy,
         Err(error) => {
             crate::output::tell(&format!("gatepost: {error}"));

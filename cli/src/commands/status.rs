@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &Status) -> u8 {
     if input::report_unreadable(&collected) {
         return 2;
     }
-    let resolution = input::settings(&arguments.input).resolve(&collected.resources);
+    let resolution = input::settings(&arguments.input.reading).resolve(&collected.resources);
     let statuses = resolution.statuses(&Facts::ideal());
     let items = statuses.keys().filter_map(|key| {
         let status = statuses.status(key, &collected.resources, now())?;
