@@ -6,7 +6,9 @@ use http::header::{
     ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HeaderName, HeaderValue, ORIGIN,
     VARY,
 };
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
+
+use super::edit::{EditHeaders, Headers};
 
 /// `HTTPCORSFilter`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,15 +68,15 @@ impl Cors {
 
     /// The answer to a preflight, a request `OPTIONS` with `Origin` and `Access-Control-Request-Method`; `None` for any
     /// other request, which goes on. An origin that is not allowed gets 403 and no field of CORS.
-    pub fn preflight(&self, method: &Method, request: &HeaderMap) -> Option<Response<()>> {
-        let origin = request.get(ORIGIN)?;
-        let wanted = request.get(ACCESS_CONTROL_REQUEST_METHOD)?;
+    pub fn preflight(&self, method: &Method, request: &dyn Headers) -> Option<Response<()>> {
         if method != Method::OPTIONS {
             return None;
         }
+        let origin = first(request, &ORIGIN)?;
+        let wanted = first(request, &ACCESS_CONTROL_REQUEST_METHOD)?;
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::NO_CONTENT;
-        self.mark(Some(origin), response.headers_mut());
+        self.mark(Some(&origin), response.headers_mut());
         if !self.allows(origin.as_bytes()) {
             *response.status_mut() = StatusCode::FORBIDDEN;
             return Some(response);
@@ -84,32 +86,33 @@ impl Cors {
             .methods
             .as_ref()
             .map(|list| joined(list, Method::as_str));
-        let methods = self.or_any(methods, Some(wanted));
-        put(headers, ACCESS_CONTROL_ALLOW_METHODS, methods);
+        let methods = self.or_any(methods, Some(&wanted));
+        put(headers, &ACCESS_CONTROL_ALLOW_METHODS, methods);
         let names = self
             .headers
             .as_ref()
             .map(|list| joined(list, HeaderName::as_str));
-        let names = self.or_any(names, request.get(ACCESS_CONTROL_REQUEST_HEADERS));
-        put(headers, ACCESS_CONTROL_ALLOW_HEADERS, names);
+        let asked = first(request, &ACCESS_CONTROL_REQUEST_HEADERS);
+        let names = self.or_any(names, asked.as_ref());
+        put(headers, &ACCESS_CONTROL_ALLOW_HEADERS, names);
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(self.max_age));
         Some(response)
     }
 
     /// Marks the answer to a request with this `Origin`: what a backend said of CORS goes, and an origin that is allowed
     /// may read the answer.
-    pub fn mark(&self, origin: Option<&HeaderValue>, response: &mut HeaderMap) {
+    pub fn mark(&self, origin: Option<&HeaderValue>, response: &mut (impl EditHeaders + ?Sized)) {
         for name in [
             ACCESS_CONTROL_ALLOW_ORIGIN,
             ACCESS_CONTROL_ALLOW_CREDENTIALS,
             ACCESS_CONTROL_EXPOSE_HEADERS,
         ] {
-            response.remove(name);
+            response.remove(&name);
         }
         // One answer for everybody may be kept for everybody; any other depends on who asks.
         let open = !self.credentials && self.origins.contains(&CorsOrigin::Any);
         if !open {
-            response.append(VARY, HeaderValue::from_static("Origin"));
+            response.append(&VARY, &HeaderValue::from_static("Origin"));
         }
         let Some(origin) = origin.filter(|origin| self.allows(origin.as_bytes())) else {
             return;
@@ -119,16 +122,16 @@ impl Cors {
         } else {
             origin.clone()
         };
-        response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, shown);
+        response.set(&ACCESS_CONTROL_ALLOW_ORIGIN, &shown);
         if self.credentials {
             let yes = HeaderValue::from_static("true");
-            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+            response.set(&ACCESS_CONTROL_ALLOW_CREDENTIALS, &yes);
         }
         let exposed = self.expose_headers.as_ref();
         let exposed = exposed.map(|list| joined(list, HeaderName::as_str));
         put(
             response,
-            ACCESS_CONTROL_EXPOSE_HEADERS,
+            &ACCESS_CONTROL_EXPOSE_HEADERS,
             self.or_any(exposed, None),
         );
     }
@@ -148,10 +151,21 @@ impl Cors {
     }
 }
 
-fn put(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
+fn put(headers: &mut (impl EditHeaders + ?Sized), name: &HeaderName, value: Option<HeaderValue>) {
     if let Some(value) = value.filter(|value| !value.is_empty()) {
-        headers.insert(name, value);
+        headers.set(name, &value);
     }
+}
+
+/// The first field of a name, if it is a value at all.
+fn first(headers: &dyn Headers, name: &HeaderName) -> Option<HeaderValue> {
+    let mut found = None;
+    headers.each(name, &mut |value| {
+        if found.is_none() {
+            found = Some(HeaderValue::from_bytes(value).ok());
+        }
+    });
+    found.flatten()
 }
 
 fn joined<T>(list: &[T], text: fn(&T) -> &str) -> HeaderValue {
@@ -189,6 +203,7 @@ fn covers(allowed: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderMap;
 
     fn url(scheme: &str, host: &str, port: Option<u16>) -> CorsOrigin {
         let default = if scheme == "https" { 443 } else { 80 };

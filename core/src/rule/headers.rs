@@ -1,6 +1,8 @@
 //! Header modifiers.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
+
+use super::edit::EditHeaders;
 
 /// `HTTPHeaderFilter` (RequestHeaderModifier, ResponseHeaderModifier): remove, then set, then add.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,15 +38,15 @@ impl HeaderEdits {
     /// edits.apply(&mut headers);
     /// assert!(headers.get("x-old").is_none() && headers["x-new"] == "2");
     /// ```
-    pub fn apply(&self, headers: &mut HeaderMap) {
+    pub fn apply(&self, headers: &mut (impl EditHeaders + ?Sized)) {
         for name in &self.remove {
             headers.remove(name);
         }
         for edit in &self.set {
-            headers.insert(edit.name.clone(), edit.value.clone());
+            headers.set(&edit.name, &edit.value);
         }
         for edit in &self.add {
-            headers.append(edit.name.clone(), edit.value.clone());
+            headers.append(&edit.name, &edit.value);
         }
     }
 }

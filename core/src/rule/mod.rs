@@ -8,6 +8,7 @@
 
 pub mod backend;
 pub mod cors;
+pub mod edit;
 pub mod external_auth;
 pub mod filter;
 pub mod grpc;
@@ -27,6 +28,7 @@ pub use backend::{
     SubjectAltName, TrustAnchors,
 };
 pub use cors::{Cors, CorsOrigin};
+pub use edit::{EditHeaders, EditRequest, Headers};
 pub use external_auth::{ExternalAuth, ExternalAuthProtocol};
 pub use filter::{BackendFilters, Fault, Filters};
 pub use grpc::{GrpcMatch, NameMatch};

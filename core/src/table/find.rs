@@ -1,26 +1,11 @@
 //! Looking a request up.
 
-use http::{HeaderMap, HeaderName};
-
 use super::RouteTable;
 use super::host::Mark;
 use super::matched::{ListenerMatch, Match, MatchId, RuleId};
 use super::predicate::is_grpc;
+use crate::rule::Headers;
 use crate::target::Target;
-
-/// The header fields of a request, wherever the caller keeps them.
-pub trait Headers {
-    /// Calls `visit` with the value of each field of a name, in order.
-    fn each(&self, name: &HeaderName, visit: &mut dyn FnMut(&[u8]));
-}
-
-impl Headers for HeaderMap {
-    fn each(&self, name: &HeaderName, visit: &mut dyn FnMut(&[u8])) {
-        for value in self.get_all(name) {
-            visit(value.as_bytes());
-        }
-    }
-}
 
 /// What a request is matched by.
 pub struct Head<'r> {

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use http::header::{HOST, HeaderValue, LOCATION};
-use http::uri::PathAndQuery;
-use http::{Response, StatusCode, Uri};
+use http::header::{HeaderValue, LOCATION};
+use http::{Response, StatusCode};
 
 use super::find::{Head, NoMatch, Scratch};
 use super::texts::TextId;
@@ -12,8 +11,8 @@ use super::{RouteTable, RuleSlot};
 use crate::hostname::Hostname;
 use crate::key::ObjectKey;
 use crate::rule::{
-    Backends, Cors, ExternalAuth, Fault, HeaderEdits, Listener, Matches, Mirror, Origin, PathMatch,
-    Picked, Precedence, Protocol, Redirect, RequestMatch, Rewrite, Rule,
+    Backends, Cors, EditRequest, ExternalAuth, Fault, HeaderEdits, Listener, Matches, Mirror,
+    Origin, PathMatch, Picked, Precedence, Protocol, Redirect, RequestMatch, Rewrite, Rule,
 };
 use crate::target::{PathPolicy, Target, canonical_path};
 
@@ -286,15 +285,19 @@ impl<'t> Match<'t> {
     /// Carries out the rule's steps on a request, where none of them needs the network: mirrors, CORS and external
     /// authorisation are left to the caller (see [`Match::steps`]).
     ///
-    /// The request's URI becomes path and query in canonical form, whatever it was, and its Host the authority of the
+    /// The request's target becomes path and query in canonical form, whatever it was, and its host the authority of the
     /// target where that has one.
-    pub fn apply(&self, target: &Target<'_>, request: &mut http::request::Parts) -> Action<'t> {
+    pub fn apply<E: EditRequest + ?Sized>(
+        &self,
+        target: &Target<'_>,
+        request: &mut E,
+    ) -> Action<'t> {
         if let Some(authority) = target.authority()
             && let Ok(value) = HeaderValue::from_bytes(authority)
         {
-            request.headers.insert(HOST, value);
+            request.set_host(&value);
         }
-        if !set_uri(request, target.path(), target.query()) {
+        if !request.set_target(target.path(), target.query()) {
             return Action::Respond(status(StatusCode::BAD_REQUEST));
         }
         for step in self.steps() {
@@ -305,7 +308,7 @@ impl<'t> Match<'t> {
                 Step::Redirect(redirect) => {
                     return Action::Respond(self.redirect(redirect, target));
                 }
-                Step::RequestHeaders(edits) => edits.apply(&mut request.headers),
+                Step::RequestHeaders(edits) => edits.apply(request),
                 Step::Rewrite(rewrite) => self.rewrite(rewrite, target, request),
                 Step::Cors(_) | Step::Authorize(_) | Step::Mirror(_) => {}
             }
@@ -318,16 +321,16 @@ impl<'t> Match<'t> {
     /// # Errors
     ///
     /// If a filter could not be resolved: the request gets a 500.
-    pub fn apply_backend(
+    pub fn apply_backend<E: EditRequest + ?Sized>(
         &self,
         picked: &Picked<'t>,
         target: &Target<'_>,
-        request: &mut http::request::Parts,
+        request: &mut E,
     ) -> Result<(), &'t Fault> {
         for step in self.backend_steps(picked) {
             match step {
                 Step::Fault(fault) => return Err(fault),
-                Step::RequestHeaders(edits) => edits.apply(&mut request.headers),
+                Step::RequestHeaders(edits) => edits.apply(request),
                 Step::Rewrite(rewrite) => self.rewrite(rewrite, target, request),
                 // A backend has no such filters (see [`Match::backend_steps`]).
                 Step::Cors(_) | Step::Authorize(_) | Step::Redirect(_) | Step::Mirror(_) => {}
@@ -336,37 +339,21 @@ impl<'t> Match<'t> {
         Ok(())
     }
 
-    fn rewrite(&self, rewrite: &Rewrite, target: &Target<'_>, request: &mut http::request::Parts) {
+    fn rewrite<E: EditRequest + ?Sized>(
+        &self,
+        rewrite: &Rewrite,
+        target: &Target<'_>,
+        request: &mut E,
+    ) {
         if let Some(host) = &rewrite.hostname
             && let Ok(value) = HeaderValue::from_str(host)
         {
-            request.headers.insert(HOST, value);
+            request.set_host(&value);
         }
         if let Some(path) = self.rewritten_path(rewrite, target.path()) {
-            set_uri(request, &path, target.query());
+            request.set_target(&path, target.query());
         }
     }
-}
-
-/// Makes path and query the request's URI, if they can be one.
-fn set_uri(request: &mut http::request::Parts, path: &[u8], query: Option<&[u8]>) -> bool {
-    let uri = path_and_query(path, query);
-    let sound = uri.is_some();
-    if let Some(uri) = uri {
-        request.uri = Uri::from(uri);
-    }
-    sound
-}
-
-/// Path and query as `http` keeps them.
-fn path_and_query(path: &[u8], query: Option<&[u8]>) -> Option<PathAndQuery> {
-    let mut text = Vec::with_capacity(path.len() + query.map_or(0, |query| query.len() + 1));
-    text.extend_from_slice(path);
-    if let Some(query) = query {
-        text.push(b'?');
-        text.extend_from_slice(query);
-    }
-    PathAndQuery::try_from(text).ok()
 }
 
 fn status(code: StatusCode) -> Response<()> {

@@ -24,7 +24,8 @@ mod texts;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use find::{Head, Headers, NoMatch, Scratch};
+pub use crate::rule::Headers;
+pub use find::{Head, NoMatch, Scratch};
 pub use listener::TlsMatch;
 pub use matched::{Action, ListenerMatch, Match, MatchId, ResponseStep, RuleId, Step};
 pub use predicate::{Predicate, first_failure, first_grpc_failure, is_grpc};

@@ -3,9 +3,11 @@
 use http::HeaderName;
 use http::header::{CONTENT_TYPE, COOKIE};
 
-use super::find::{Head, Headers};
+use super::find::Head;
 use crate::pattern::Pattern;
-use crate::rule::{GrpcMatch, HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
+use crate::rule::{
+    GrpcMatch, HeaderMatch, Headers, PathMatch, QueryMatch, RequestMatch, ValueMatch,
+};
 use crate::target::{Query, values_equal};
 
 /// Why a request does not fit a match: the first thing that fails.
