@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatepost/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help build demo test format clippy unit documentation wasm deny performance h2spec
+.PHONY: help build demo test format clippy unit documentation wasm deny fuzz performance h2spec
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -43,6 +43,10 @@ wasm: ## core compiles for wasm32-unknown-unknown
 deny: ## licences, bans and sources of the dependencies
 	@./scripts/tool cargo-deny
 	$(CARGO) deny --locked --log-level error check bans licenses sources
+
+fuzz: ## build the fuzz targets and run each for some seconds (scripts/fuzz runs them for longer)
+	@./scripts/tool cargo-fuzz
+	@./scripts/fuzz 5
 
 h2spec: ## run h2spec --strict against the binary, in clear and over TLS (needs go, openssl, python3)
 	@./scripts/h2spec

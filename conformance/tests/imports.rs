@@ -17,6 +17,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("gatepost-conformance", &["gatepost"]),
     ("gatepost-benches", &["gatepost", "gatepost-conformance"]),
+    (
+        "gatepost-fuzz",
+        &["gatepost", "gatepost-conformance", "gatepost-ffi"],
+    ),
 ];
 
 /// Modules that know nothing of the rest.

@@ -1,6 +1,6 @@
 //! Places in files, paths of fields, and problems that name both.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 /// A line and a column, both counted from 1; the column counts characters.
@@ -90,14 +90,32 @@ impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Field(name) if position == 0 => f.write_str(name)?,
-                Segment::Field(name) => write!(f, ".{name}")?,
+                Segment::Field(name) if position == 0 => plain(name, f)?,
+                Segment::Field(name) => {
+                    f.write_str(".")?;
+                    plain(name, f)?;
+                }
                 Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) => write!(f, "[{key}]")?,
+                Segment::Key(key) => {
+                    f.write_str("[")?;
+                    plain(key, f)?;
+                    f.write_str("]")?;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// A name that a user may have chosen, on one line: control characters are escaped.
+fn plain(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    name.chars().try_for_each(|character| {
+        if character.is_control() {
+            write!(f, "{}", character.escape_debug())
+        } else {
+            f.write_char(character)
+        }
+    })
 }
 
 /// How bad a problem is.
@@ -185,4 +203,18 @@ pub fn excerpt(value: &str) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_line_whatever_the_names_are() {
+        let path = FieldPath::default()
+            .field("me\u{1b}[2Jta")
+            .field("a\nb")
+            .key("k/ü\r");
+        assert_eq!(path.to_string(), "me\\u{1b}[2Jta.a\\nb[k/ü\\r]");
+    }
 }
