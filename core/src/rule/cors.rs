@@ -47,8 +47,12 @@ pub enum CorsOrigin {
 
 impl Cors {
     /// Whether `allowOrigins` has an entry for an `Origin` field: scheme, host and port are compared, a default port is
-    /// one that is written, and `*.` stands for one or more labels.
+    /// one that is written, and `*.` stands for one or more labels. `*` is no origin, and would stand for all if it were
+    /// said back.
     pub fn allows(&self, origin: &[u8]) -> bool {
+        if origin == b"*" {
+            return false;
+        }
         let parsed = std::str::from_utf8(origin).ok().and_then(parse);
         self.origins.iter().any(|allowed| match allowed {
             CorsOrigin::Any => true,
@@ -312,6 +316,26 @@ mod tests {
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
         assert!(refused.headers().get(ACCESS_CONTROL_ALLOW_ORIGIN).is_none());
         assert!(refused.headers().get(ACCESS_CONTROL_MAX_AGE).is_none());
+    }
+
+    #[test]
+    fn everybody_never_gets_credentials() {
+        let cors = cors(vec![CorsOrigin::Any, url("https", "*", None)], true);
+        for (origin, readable) in [("https://a.test", true), ("null", true), ("*", false)] {
+            let mut headers = HeaderMap::new();
+            cors.mark(Some(&HeaderValue::from_static(origin)), &mut headers);
+            let shown = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN);
+            assert_eq!(
+                shown.is_some_and(|shown| shown == origin),
+                readable,
+                "{origin}"
+            );
+            assert_eq!(
+                headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS),
+                readable,
+                "{origin}"
+            );
+        }
     }
 
     #[test]
