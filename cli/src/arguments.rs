@@ -104,6 +104,15 @@ pub(crate) struct Serve {
     /// Log a line for each request
     #[arg(long)]
     pub(crate) access_log: bool,
+    /// Forwarded, X-Forwarded-* and X-Real-IP of clients: dropped and written anew, or believed and added to
+    #[arg(long, value_enum, default_value_t = Forwarded::Replace)]
+    pub(crate) forwarded: Forwarded,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Forwarded {
+    Replace,
+    Append,
 }
 
 fn endpoint(text: &str) -> Result<(String, SocketAddr), String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -12,7 +13,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::endpoints::Busy;
 use crate::error::BoxError;
 use crate::exchange::Exchange;
+use crate::fields::trailers;
+use crate::http1::Http1Body;
 use crate::mirror::Copy;
+use crate::pool::Connection;
 use crate::upload::{Attempt, Upload};
 
 /// What a request carries.
@@ -93,22 +97,70 @@ impl Body for Outgoing {
     }
 }
 
+/// The body of a backend's answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// By HTTP/1.
+    Http1(Http1Body),
+    /// By HTTP/2.
+    Http2(Incoming),
+    /// None: the connection goes on in another protocol, and these bytes of it are there already.
+    Changed(Box<(Connection, Bytes)>),
+    /// None.
+    Nothing,
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            Reply::Http1(body) => body.poll_frame(context),
+            Reply::Http2(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Reply::Changed(_) | Reply::Nothing => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Reply::Http1(body) => body.is_end_stream(),
+            Reply::Http2(body) => body.is_end_stream(),
+            Reply::Changed(_) | Reply::Nothing => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Reply::Http1(body) => body.size_hint(),
+            Reply::Http2(body) => body.size_hint(),
+            Reply::Changed(_) | Reply::Nothing => SizeHint::with_exact(0),
+        }
+    }
+}
+
 /// The body of an answer to a client.
 #[derive(Debug)]
 pub struct Answer {
     content: Content,
     /// When it has to have ended.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// What is given back when it has.
+    /// The endpoint is at work until then.
     busy: Option<Busy>,
     /// Who wants to know.
     exchange: Option<Arc<Exchange>>,
+    /// Whether the client knows its end by that of the connection.
+    until_close: bool,
 }
 
 #[derive(Debug)]
 enum Content {
     Whole(Bytes),
-    Stream(Incoming),
+    Stream(Reply),
 }
 
 impl Answer {
@@ -119,26 +171,32 @@ impl Answer {
             deadline: None,
             busy: None,
             exchange: None,
+            until_close: false,
         }
     }
 
     /// What a backend says, until the deadline; then it is cut off.
-    pub fn stream(body: Incoming, mut busy: Busy, deadline: Option<Instant>) -> Answer {
-        if body.is_end_stream() {
-            busy.whole();
-        }
+    pub fn stream(body: Reply, busy: Busy, deadline: Option<Instant>) -> Answer {
         let deadline = deadline.filter(|_| !body.is_end_stream());
         Answer {
             content: Content::Stream(body),
             deadline: deadline.map(|deadline| Box::pin(sleep_until(deadline))),
             busy: Some(busy),
             exchange: None,
+            until_close: false,
         }
     }
 
-    /// Tells an exchange when it has ended.
-    pub fn tell(&mut self, exchange: Arc<Exchange>) {
+    /// Tells an exchange when it has ended; over HTTP/1.0 nothing but the end of the connection may tell the client.
+    pub fn tell(&mut self, exchange: Arc<Exchange>, version: Version) {
+        self.until_close = version < Version::HTTP_11 && self.size_hint().exact().is_none();
         self.exchange = Some(exchange);
+    }
+
+    fn cut_short(&self) {
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.until_close) {
+            exchange.cut_short();
+        }
     }
 }
 
@@ -169,13 +227,22 @@ impl Body for Answer {
         if let Some(deadline) = &mut answer.deadline
             && deadline.as_mut().poll(context).is_ready()
         {
+            answer.cut_short();
             return Poll::Ready(Some(Err("the time of the request is over".into())));
         }
         let frame = ready!(Pin::new(&mut *body).poll_frame(context));
-        if frame.is_none() || body.is_end_stream() {
-            answer.busy.iter_mut().for_each(Busy::whole);
+        match &frame {
+            None => answer.busy = None,
+            Some(Err(_)) => answer.cut_short(),
+            Some(Ok(_)) => {}
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+        Poll::Ready(frame.map(|frame| match frame {
+            Ok(frame) => Ok(match frame.into_trailers() {
+                Ok(found) => Frame::trailers(trailers(found)),
+                Err(frame) => frame,
+            }),
+            Err(error) => Err(error),
+        }))
     }
 
     fn is_end_stream(&self) -> bool {

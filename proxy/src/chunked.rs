@@ -1,6 +1,6 @@
-//! Chunked request bodies, judged on the bytes (RFC 9112 section 7.1).
+//! Chunked bodies, judged on the bytes (RFC 9112 section 7.1).
 //!
-//! What comes out is chunked too, but plain: sizes without extensions, and no trailers, which a recipient may discard
+//! What comes out of a request is chunked too, but plain: sizes without extensions, and no trailers, which a recipient may discard
 //! (RFC 9110 section 6.5.1) and which no backend has to tell from fields.
 
 use crate::head::{Refusal, judge_field};
@@ -21,6 +21,8 @@ pub struct Chunked {
     line: Vec<u8>,
     extensions: usize,
     trailers: usize,
+    /// Whether only the data comes out.
+    bare: bool,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +37,14 @@ enum State {
 }
 
 impl Chunked {
+    /// A body of which only the data comes out.
+    pub fn bare() -> Chunked {
+        Chunked {
+            bare: true,
+            ..Chunked::default()
+        }
+    }
+
     /// Whether the body has ended.
     pub fn done(&self) -> bool {
         matches!(self.state, State::Done)
@@ -122,7 +132,9 @@ impl Chunked {
                     return Err(Refusal::bad("a chunk's extensions are too long"));
                 }
                 if size > 0 {
-                    out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+                    if !self.bare {
+                        out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
+                    }
                     self.state = State::Data(size);
                 } else {
                     self.state = State::Trailer;
@@ -132,11 +144,15 @@ impl Chunked {
                 if !line.is_empty() {
                     return Err(Refusal::bad("a chunk is longer than its size"));
                 }
-                out.extend_from_slice(b"\r\n");
+                if !self.bare {
+                    out.extend_from_slice(b"\r\n");
+                }
                 self.state = State::Size;
             }
             State::Trailer if line.is_empty() => {
-                out.extend_from_slice(b"0\r\n\r\n");
+                if !self.bare {
+                    out.extend_from_slice(b"0\r\n\r\n");
+                }
                 self.state = State::Done;
             }
             State::Trailer => {
@@ -167,6 +183,17 @@ mod tests {
     fn extensions_and_trailers_do_not_go_on() {
         let (out, taken) = whole("5;a=b\r\nhello\r\n0;x\r\nX-Sum: 9\r\n\r\nGET").expect("sound");
         assert_eq!((out.as_str(), taken), ("5\r\nhello\r\n0\r\n\r\n", 31));
+    }
+
+    #[test]
+    fn of_an_answer_only_the_data_comes_out() {
+        let (mut body, mut out) = (Chunked::bare(), Vec::new());
+        let taken = body.take(
+            b"5;a\r\nhello\r\n1\r\n!\r\n0\r\nX-A: 1\r\n\r\nHTTP",
+            &mut out,
+        );
+        assert!(body.done());
+        assert_eq!((taken, &out[..]), (Ok(31), &b"hello!"[..]));
     }
 
     #[test]

@@ -18,9 +18,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::LazyConfigAcceptor;
 
-use crate::guard::Guard;
+use crate::guard::{Abort, Guard};
 use crate::head;
-use crate::listen::{Shared, Stage};
+use crate::listen::{Hold, Shared, Stage};
 use crate::serve::{self, Peer};
 use crate::tcp;
 
@@ -38,6 +38,8 @@ pub struct Accepted {
     pub watcher: Watcher,
     /// How far the socket is.
     pub stopped: watch::Receiver<Stage>,
+    /// Its place among the connections of the socket.
+    pub hold: Arc<Hold>,
 }
 
 /// Serves a connection until it ends.
@@ -70,6 +72,7 @@ fn peer(accepted: &Accepted, tls: bool, sni: Option<Arc<str>>) -> Peer {
         tls,
         sni,
         exchange: None,
+        hold: accepted.hold.clone(),
     }
 }
 
@@ -161,7 +164,7 @@ async fn secure(stream: TcpStream, mut accepted: Accepted) {
 
 async fn http<S>(stream: S, http2: bool, mut peer: Peer, accepted: Accepted)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Abort + Unpin + Send + 'static,
 {
     let Accepted {
         shared,
@@ -183,9 +186,11 @@ where
         Ok(Err(error)) => return tracing::debug!(client = %address, %error, "connection broke"),
         Err(_) => return tracing::debug!(client = %address, "no request came in time"),
     }
+    let peer = Arc::new(peer);
     let service = service_fn(move |request| {
         let (plane, peer) = (plane.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(serve::serve(plane, peer, request).await) }
+        // In memory of its own: a connection that waits for its next request has none for it.
+        Box::pin(async move { Ok::<_, Infallible>(serve::serve(plane, peer, request).await) })
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder

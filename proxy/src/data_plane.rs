@@ -133,6 +133,7 @@ impl DataPlane {
             tls_clients: self.tls_clients.clone(),
             mirrors: self.mirrors.clone(),
             limits: self.options.limits,
+            forwarded: self.options.forwarded,
         }
     }
 

@@ -10,7 +10,6 @@ use gatepost::controller::Resolution;
 use gatepost::rule::ServicePort;
 
 use crate::budget::Budget;
-use crate::pool::Kept;
 
 /// Endpoints that are looked at for one request.
 const LOOKED_AT: usize = 64;
@@ -184,7 +183,6 @@ impl Endpoint {
         self.active.fetch_add(1, Ordering::Relaxed);
         Busy {
             endpoint: self.clone(),
-            kept: None,
         }
     }
 }
@@ -202,26 +200,12 @@ fn pause(failures: u32) -> u64 {
 #[derive(Debug)]
 pub struct Busy {
     endpoint: Arc<Endpoint>,
-    /// The connection that is kept once the answer was read whole.
-    kept: Option<Kept>,
 }
 
 impl Busy {
     /// The endpoint.
     pub fn endpoint(&self) -> &Arc<Endpoint> {
         &self.endpoint
-    }
-
-    /// Keeps a connection, once [`Busy::whole`] is called; else it is closed.
-    pub fn keep(&mut self, kept: Kept) {
-        self.kept = Some(kept);
-    }
-
-    /// The answer has been read whole.
-    pub fn whole(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            kept.give_back();
-        }
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Exchange {
     /// Nanoseconds after `opened` when the last answer had been written.
     finished_at: AtomicU64,
     switched: AtomicBool,
+    broken: AtomicBool,
     refused: OnceLock<(u64, Refusal)>,
     body: OnceLock<Refusal>,
     waiting: Mutex<Option<Waker>>,
@@ -33,6 +34,7 @@ impl Default for Exchange {
             finished: AtomicU64::new(0),
             finished_at: AtomicU64::new(0),
             switched: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             refused: OnceLock::new(),
             body: OnceLock::new(),
             waiting: Mutex::default(),
@@ -72,6 +74,16 @@ impl Exchange {
         let elapsed = u64::try_from(self.opened.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.finished_at.store(elapsed, Ordering::Release);
         self.finished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// An answer whose end only the end of the connection tells was cut short.
+    pub fn cut_short(&self) {
+        self.broken.store(true, Ordering::Release);
+    }
+
+    /// Whether the connection may not end as if all had been said.
+    pub fn broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
     }
 
     /// Since when nothing is under way, if so.

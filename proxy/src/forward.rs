@@ -6,11 +6,10 @@ use std::sync::Arc;
 use gatepost::rule::{BackendDestination, BackendProtocol, Listener, Retry, Timeouts};
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Uri, Version};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend_tls::TlsClient;
-use crate::body::Payload;
+use crate::body::{Payload, Reply};
 use crate::endpoints::{Addresses, Busy, Endpoint};
 use crate::error::{BoxError, ForwardError};
 use crate::pool::Pool;
@@ -111,7 +110,7 @@ pub struct Order<'r> {
 #[derive(Debug)]
 pub struct Arrived {
     /// What it said.
-    pub response: Response<Incoming>,
+    pub response: Response<Reply>,
     /// That it is at work.
     pub busy: Busy,
     /// When its body has to have ended.
@@ -191,7 +190,7 @@ async fn attempt(
     pool: &Arc<Pool>,
     order: &mut Order<'_>,
     head: Request<()>,
-) -> Result<(Response<Incoming>, Busy), ForwardError> {
+) -> Result<(Response<Reply>, Busy), ForwardError> {
     let mut request = head.map(|()| order.payload.attempt());
     let mut tried: Vec<SocketAddr> = Vec::new();
     let mut last = ForwardError::NoEndpoint;

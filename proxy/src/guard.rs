@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_rustls::server::TlsStream;
 
 use crate::chunked::Chunked;
 use crate::exchange::Exchange;
@@ -34,9 +36,25 @@ const READ: usize = 16 << 10;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 8 << 20;
 
+/// A stream whose end may have to say that what came before is not all.
+pub trait Abort {
+    /// The stream is closed now, in the way that tells.
+    fn abort(&self) {}
+}
+
+impl Abort for TcpStream {
+    fn abort(&self) {
+        // A socket that does not know the option ends as it can.
+        let _ = self.set_zero_linger();
+    }
+}
+
+/// TLS says itself what is whole.
+impl<S> Abort for TlsStream<S> {}
+
 /// A connection whose requests are judged before they are read.
 #[derive(Debug)]
-pub struct Guard<S> {
+pub struct Guard<S: Abort> {
     inner: S,
     state: State,
     exchange: Arc<Exchange>,
@@ -75,7 +93,15 @@ enum State {
     Cut,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
+impl<S: Abort> Drop for Guard<S> {
+    fn drop(&mut self) {
+        if self.exchange.broken() {
+            self.inner.abort();
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Abort + Unpin> Guard<S> {
     /// A guard; `http2` for connections whose handshake agreed on it.
     pub fn new(inner: S, http2: bool, limits: Limits) -> Guard<S> {
         Guard {
@@ -308,6 +334,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guard<S> {
         self.state = State::Cut;
     }
 
+    fn wrote(&mut self, polled: &Poll<io::Result<usize>>) {
+        if let (State::Http2(frames), Poll::Ready(Ok(bytes))) = (&mut self.state, polled) {
+            frames.wrote(*bytes);
+        }
+    }
+
     /// What became of a write; an error if the client has taken nothing for too long.
     fn written<T>(
         &mut self,
@@ -358,7 +390,7 @@ fn next(may_switch: bool) -> State {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
+impl<S: AsyncRead + AsyncWrite + Abort + Unpin> AsyncRead for Guard<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -377,7 +409,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
             if let State::Http2(frames) = &mut guard.state
                 && !frames.take(arrived)
             {
-                tracing::debug!("a client reset too many streams");
+                tracing::debug!("a client floods its connection");
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
             return Poll::Ready(Ok(()));
@@ -410,13 +442,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guard<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+impl<S: AsyncRead + AsyncWrite + Abort + Unpin> AsyncWrite for Guard<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.wrote(&polled);
         self.written(polled, context)
     }
 
@@ -426,6 +459,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
+        self.wrote(&polled);
         self.written(polled, context)
     }
 

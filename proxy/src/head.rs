@@ -37,7 +37,7 @@ impl Refusal {
         }
     }
 
-    const fn with(status: StatusCode, why: &'static str) -> Refusal {
+    pub(crate) const fn with(status: StatusCode, why: &'static str) -> Refusal {
         Refusal { status, why }
     }
 }
@@ -216,14 +216,7 @@ fn judge_request_line(line: &[u8]) -> Result<(&[u8], Minor), Refusal> {
     if method.is_empty() || !method.iter().all(|&byte| is_token(byte)) {
         return Err(Refusal::bad("the method is no token"));
     }
-    // RFC 3986 knows none of these; `#` would be cut off silently further on.
-    let sound = |byte: &u8| {
-        !matches!(
-            byte,
-            0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'}' | b'#'
-        )
-    };
-    if target.is_empty() || !target.iter().all(sound) {
+    if !is_target(target) {
         return Err(Refusal::bad(
             "the request target has a character that has to be encoded",
         ));
@@ -252,6 +245,17 @@ fn judge_request_line(line: &[u8]) -> Result<(&[u8], Minor), Refusal> {
         )),
         _ => Err(Refusal::bad("the version is not an HTTP version")),
     }
+}
+
+/// Whether a request target has no character that RFC 3986 does not know; `#` would be cut off silently further on.
+pub(crate) fn is_target(target: &[u8]) -> bool {
+    let sound = |byte: &u8| {
+        !matches!(
+            byte,
+            0..=b' ' | 0x7f | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'}' | b'#'
+        )
+    };
+    !target.is_empty() && target.iter().all(sound)
 }
 
 /// RFC 9112 section 5: a token, a colon, a value without control characters; no folding.

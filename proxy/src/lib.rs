@@ -6,10 +6,11 @@
 //!
 //! Order of a request: [`listen`] accepts its connection, [`connection`] finds out what it is, [`tls`] ends TLS, [`guard`]
 //! judges its bytes, [`serve`] finds its rule and carries out the steps ([`authorize`], [`mirror`], [`session`]), [`forward`]
-//! sends it to an endpoint over a connection of the [`pool`], again if it may be; [`upgrade`] joins two connections. [`tcp`] and
+//! sends it to an endpoint over a connection of the [`pool`] ([`http1`], whose heads [`answer`] judges), again if it may be; [`upgrade`] joins two connections. [`tcp`] and
 //! [`udp`] pass bytes on. [`reconcile`] swaps what is served when [`source`] has news, and [`admin`] tells what is going on.
 
 pub mod admin;
+pub mod answer;
 pub mod authorize;
 pub mod backend_tls;
 pub mod body;
@@ -25,6 +26,7 @@ pub mod forward;
 pub mod frames;
 pub mod guard;
 pub mod head;
+pub mod http1;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 pub mod listen;
@@ -47,5 +49,5 @@ pub mod udp;
 pub mod upgrade;
 pub mod upload;
 
-pub use options::{Limits, Options};
+pub use options::{ForwardedPolicy, Limits, Options};
 pub use proxy::{Proxy, StartError};

@@ -9,10 +9,11 @@ use std::time::Duration;
 use gatepost::rule::Tickets;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::{self, Accepted};
+use crate::metrics::Metrics;
 use crate::random;
 use crate::state::Plane;
 use crate::tls::Certificates;
@@ -58,6 +59,34 @@ pub struct Shared {
     pub tickets: Tickets,
     /// Settings of TLS.
     pub certificates: Certificates,
+}
+
+/// The place of a connection among those of its socket, held until it ends in whatever protocol.
+#[derive(Debug)]
+pub struct Hold {
+    metrics: Arc<Metrics>,
+    stopped: watch::Receiver<Stage>,
+    _permit: OwnedSemaphorePermit,
+    /// Its other end tells when the last is gone.
+    _held: mpsc::Sender<()>,
+}
+
+impl Hold {
+    /// Comes back when the time to drain is over.
+    pub async fn over(&self) {
+        // A sender that is gone has nobody left who waits either.
+        let _ = self
+            .stopped
+            .clone()
+            .wait_for(|stage| *stage == Stage::Over)
+            .await;
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.metrics.connections.dec();
+    }
 }
 
 /// The sockets that are open.
@@ -118,7 +147,6 @@ async fn accept(
     let graceful = GracefulShutdown::new();
     let plane = &shared.plane;
     let room = Arc::new(Semaphore::new(plane.limits.connections));
-    // Held by every connection: its other end tells when the last is gone.
     let (held, mut gone) = mpsc::channel::<()>(1);
     loop {
         let accepted = tokio::select! {
@@ -146,15 +174,15 @@ async fn accept(
             shared: shared.clone(),
             watcher: graceful.watcher(),
             stopped: stopped.clone(),
+            hold: Arc::new(Hold {
+                metrics: plane.metrics.clone(),
+                stopped: stopped.clone(),
+                _permit: permit,
+                _held: held.clone(),
+            }),
         };
-        let held = held.clone();
-        tokio::spawn(async move {
-            let metrics = accepted.shared.plane.metrics.clone();
-            metrics.connections.inc();
-            connection::serve(stream, accepted).await;
-            metrics.connections.dec();
-            drop((permit, held));
-        });
+        plane.metrics.connections.inc();
+        tokio::spawn(connection::serve(stream, accepted));
     }
     drop((listener, held));
     let ended = async {

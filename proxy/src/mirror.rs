@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatepost::rule::{Listener, Mirror};
-use http::{HeaderMap, Request};
+use http::Request;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
@@ -25,8 +25,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub enum Piece {
     /// Some bytes.
     Data(Bytes),
-    /// All was sent, and these trailers.
-    End(Option<HeaderMap>),
+    /// All was sent.
+    End,
 }
 
 /// The copy of a body.
@@ -63,9 +63,9 @@ impl Copy {
         let piece = std::task::ready!(self.pieces.poll_recv(context));
         Poll::Ready(match piece {
             Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
-            Some(Piece::End(trailers)) => {
+            Some(Piece::End) => {
                 self.done = true;
-                trailers.map(|trailers| Ok(Frame::trailers(trailers)))
+                None
             }
             None => {
                 self.done = true;
@@ -115,12 +115,11 @@ pub fn send(
             let (parts, ()) = request.into_parts();
             let request = head(&target, parts)?.map(|()| body);
             let sent = plane.pool.send(&endpoint, &target, request).await;
-            let (answer, mut busy) = sent.map_err(|(error, _)| error)?;
+            let (answer, _busy) = sent.map_err(|(error, _)| error)?;
             let mut body = answer.into_body();
             while let Some(frame) = body.frame().await {
                 frame?;
             }
-            busy.whole();
             Ok::<(), BoxError>(())
         };
         match tokio::time::timeout(LONGEST, work).await {

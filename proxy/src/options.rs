@@ -26,6 +26,8 @@ pub struct Options {
     pub status_file: Option<PathBuf>,
     /// Whether a line is logged for each request.
     pub access_log: bool,
+    /// What becomes of `Forwarded`, `X-Forwarded-*` and `X-Real-IP` that clients send.
+    pub forwarded: ForwardedPolicy,
     /// Settings of resolution.
     pub controller: Controller,
     /// The channel of the CRDs that manifests are judged by.
@@ -36,6 +38,18 @@ pub struct Options {
     pub drain: Duration,
     /// What clients may take.
     pub limits: Limits,
+}
+
+/// Whether clients are believed what they say of those that they speak for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ForwardedPolicy {
+    /// They are not: their fields are dropped, and what we know ourselves is written.
+    #[default]
+    Replace,
+    /// They are, since only proxies that are trusted reach the listeners: the peer is added to `X-Forwarded-For`, and to
+    /// `Forwarded` if that is there; other fields stay, and what is missing is written.
+    Append,
 }
 
 /// What clients may take: of connections, time and memory. The sizes of heads are constants of [`crate::head`].
@@ -98,6 +112,7 @@ impl Default for Options {
             admin: None,
             status_file: None,
             access_log: false,
+            forwarded: ForwardedPolicy::default(),
             controller: controller(),
             channel: Channel::Experimental,
             connect_timeout: Duration::from_secs(5),

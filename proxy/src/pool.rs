@@ -5,72 +5,94 @@ use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::backend_tls::TlsClient;
-use crate::body::Outgoing;
+use crate::body::{Outgoing, Reply};
 use crate::endpoints::{Busy, Endpoint};
 use crate::error::ForwardError;
 use crate::forward::Target;
+use crate::http1;
 
 /// Connections kept for each address at the most.
 const KEPT: usize = 256;
 /// How long a connection is kept unused: less than what servers usually allow, so that it is still there when it is used.
 const UNUSED: Duration = Duration::from_secs(30);
+/// How often those are closed that were kept for longer.
+const SWEEP: Duration = Duration::from_secs(10);
 /// Field section of an answer over HTTP/2, decoded.
 const ANSWER: u32 = 256 << 10;
+/// Requests that an HTTP/2 connection has before another is opened, as long as there are fewer connections than these: servers
+/// usually allow a hundred streams.
+const STREAMS: usize = 100;
+const SHARED: usize = 16;
+/// How often an HTTP/2 connection with requests is asked whether it is still there, and how long that may take.
+const ASK: Duration = Duration::from_secs(20);
+const REPLY: Duration = Duration::from_secs(10);
 
 /// An address, and the number of the TLS settings that it is talked to with (0: clear).
 type Key = (SocketAddr, u64);
-type Sender = http1::SendRequest<Outgoing>;
 /// What became of an attempt; a request that was not sent comes back.
-pub type Sent = Result<(Response<Incoming>, Busy), (ForwardError, Option<Request<Outgoing>>)>;
+pub type Sent = Result<(Response<Reply>, Busy), (ForwardError, Option<Request<Outgoing>>)>;
 
 /// The connections of a proxy to its backends.
 #[derive(Debug)]
 pub struct Pool {
     connect_timeout: Duration,
-    idle: Mutex<HashMap<Key, Vec<(Instant, Sender)>>>,
-    shared: Mutex<HashMap<Key, http2::SendRequest<Outgoing>>>,
+    idle: Mutex<HashMap<Key, Vec<(Instant, Connection)>>>,
+    shared: Mutex<HashMap<Key, Vec<Shared>>>,
 }
 
-/// A connection in use that may be kept.
+/// An HTTP/2 connection, and as many references as it has requests.
+type Shared = (http2::SendRequest<Outgoing>, Arc<()>);
+
+/// Where a connection is kept when it is not in use.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Place {
     pool: Arc<Pool>,
     key: Key,
-    sender: Sender,
-    upload: Option<crate::upload::Upload>,
 }
 
-impl Kept {
-    /// Puts the connection back, unless the request is still under way.
-    pub fn give_back(self) {
-        if self.upload.is_some_and(|upload| !upload.ended()) {
-            return;
-        }
+impl Place {
+    /// Puts a connection there.
+    pub fn keep(self, connection: Connection) {
         let mut idle = lock(&self.pool.idle);
-        let kept = idle.entry(self.key).or_default();
-        let now = Instant::now();
-        if kept
-            .first()
-            .is_some_and(|(since, _)| now.duration_since(*since) > UNUSED)
-        {
-            kept.retain(|(since, _)| now.duration_since(*since) <= UNUSED);
+        if idle.is_empty() {
+            tokio::spawn(sweep(Arc::downgrade(&self.pool)));
         }
+        let kept = idle.entry(self.key).or_default();
         if kept.len() < KEPT {
-            kept.push((now, self.sender));
+            kept.push((Instant::now(), connection));
+        }
+    }
+}
+
+/// Closes connections that are not used, until there are none.
+async fn sweep(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(pool) = pool.upgrade() else {
+            return;
+        };
+        let mut idle = lock(&pool.idle);
+        for kept in idle.values_mut() {
+            kept.retain_mut(|(since, connection)| {
+                since.elapsed() <= UNUSED && http1::quiet(connection)
+            });
+        }
+        idle.retain(|_, kept| !kept.is_empty());
+        if idle.is_empty() {
+            return;
         }
     }
 }
@@ -101,7 +123,7 @@ impl Pool {
             target.tls.as_ref().map_or(0, |tls| tls.id),
         );
         if target.http2 {
-            self.send_http2(endpoint, target, key, request).await
+            Box::pin(self.send_http2(endpoint, target, key, request)).await
         } else {
             self.send_http1(endpoint, target, key, request).await
         }
@@ -114,59 +136,29 @@ impl Pool {
         key: Key,
         mut request: Request<Outgoing>,
     ) -> Sent {
-        let mut busy = endpoint.busy();
-        let upload = match request.body() {
-            Outgoing::Attempt(attempt) => Some(attempt.upload().clone()),
-            _ => None,
+        let busy = endpoint.busy();
+        let place = || Place {
+            pool: self.clone(),
+            key,
         };
-        while let Some(mut sender) = self.take(key) {
-            // A kept connection may have been closed by the backend meanwhile.
-            if sender.ready().await.is_err() {
-                continue;
-            }
-            // Such a close can still cross the request: one that may be repeated, and can be, goes out once more.
+        while let Some(connection) = self.take(key) {
+            // A close by the backend can cross the request: one that may be repeated, and can be, goes out once more.
             let again = repeatable(&request).then(|| copy(&request));
-            match sender.try_send_request(request).await {
-                Ok(response) => {
-                    busy.keep(Kept {
-                        pool: self.clone(),
-                        key,
-                        sender,
-                        upload,
-                    });
-                    return Ok((response, busy));
-                }
-                Err(mut error) => match error.take_message().or(again) {
+            match http1::send(connection, request, place()).await {
+                Ok(answered) => return Ok((reply(answered), busy)),
+                Err(failed) => match failed.unsent.or(again.filter(|_| failed.silent)) {
                     Some(unsent) => request = unsent,
-                    None => return Err((ForwardError::Broken(error.into_error().into()), None)),
+                    None => return Err((ForwardError::Broken(failed.error), None)),
                 },
             }
         }
-        let stream = match self.connect(endpoint, target).await {
-            Ok(stream) => stream,
+        let connection = match self.connect(endpoint, target).await {
+            Ok(connection) => connection,
             Err(error) => return Err((error, Some(request))),
         };
-        let mut sender: Sender = match Box::pin(http1::handshake(TokioIo::new(stream))).await {
-            Ok((sender, connection)) => {
-                tokio::spawn(connection.with_upgrades());
-                sender
-            }
-            Err(error) => return Err((ForwardError::Connect(error.into()), Some(request))),
-        };
-        match sender.try_send_request(request).await {
-            Ok(response) => {
-                busy.keep(Kept {
-                    pool: self.clone(),
-                    key,
-                    sender,
-                    upload,
-                });
-                Ok((response, busy))
-            }
-            Err(mut error) => {
-                let unsent = error.take_message();
-                Err((ForwardError::Broken(error.into_error().into()), unsent))
-            }
+        match http1::send(connection, request, place()).await {
+            Ok(answered) => Ok((reply(answered), busy)),
+            Err(failed) => Err((ForwardError::Broken(failed.error), failed.unsent)),
         }
     }
 
@@ -178,12 +170,8 @@ impl Pool {
         request: Request<Outgoing>,
     ) -> Sent {
         let busy = endpoint.busy();
-        let kept = lock(&self.shared)
-            .get(&key)
-            .filter(|sender| !sender.is_closed())
-            .cloned();
-        let mut sender = match kept {
-            Some(sender) => sender,
+        let (mut sender, _used) = match self.share(key) {
+            Some(shared) => shared,
             None => {
                 let stream = match self.connect(endpoint, target).await {
                     Ok(stream) => stream,
@@ -192,19 +180,23 @@ impl Pool {
                 let mut builder = http2::Builder::new(TokioExecutor::new());
                 builder
                     .timer(TokioTimer::new())
+                    .keep_alive_interval(ASK)
+                    .keep_alive_timeout(REPLY)
                     .max_header_list_size(ANSWER);
                 match Box::pin(builder.handshake(TokioIo::new(stream))).await {
                     Ok((sender, connection)) => {
                         tokio::spawn(connection);
-                        lock(&self.shared).insert(key, sender.clone());
-                        sender
+                        let shared: Shared = (sender, Arc::default());
+                        let mut all = lock(&self.shared);
+                        all.entry(key).or_default().push(shared.clone());
+                        shared
                     }
                     Err(error) => return Err((ForwardError::Connect(error.into()), Some(request))),
                 }
             }
         };
         match sender.try_send_request(request).await {
-            Ok(response) => Ok((response, busy)),
+            Ok(response) => Ok((response.map(Reply::Http2), busy)),
             Err(mut error) => {
                 let unsent = error.take_message();
                 let error = error.into_error();
@@ -247,22 +239,37 @@ impl Pool {
         opened
     }
 
-    fn take(&self, key: Key) -> Option<Sender> {
-        let mut idle = lock(&self.idle);
-        let kept = idle.get_mut(&key)?;
-        let (since, sender) = kept.pop()?;
-        if since.elapsed() <= UNUSED {
-            return Some(sender);
+    fn take(&self, key: Key) -> Option<Connection> {
+        loop {
+            // A connection that something came over, if only its end, is of no use.
+            let (since, mut connection) = lock(&self.idle).get_mut(&key)?.pop()?;
+            if since.elapsed() <= UNUSED && http1::quiet(&mut connection) {
+                return Some(connection);
+            }
         }
-        // Those below were put back earlier still.
-        kept.clear();
-        None
+    }
+
+    /// The HTTP/2 connection with the least requests, unless another should be opened.
+    fn share(&self, key: Key) -> Option<Shared> {
+        let mut all = lock(&self.shared);
+        let shared = all.get_mut(&key)?;
+        shared.retain(|(sender, _)| !sender.is_closed());
+        let used = |(_, used): &&Shared| Arc::strong_count(used);
+        let least = shared.iter().min_by_key(used)?;
+        (used(&least) <= STREAMS || shared.len() >= SHARED).then(|| least.clone())
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is inside stays sound whenever a holder panics.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reply(answered: http1::Answered) -> Response<Reply> {
+    match answered.changed {
+        Some(changed) => answered.response.map(|_| Reply::Changed(Box::new(changed))),
+        None => answered.response.map(Reply::Http1),
+    }
 }
 
 /// RFC 9110 section 9.2.2: an idempotent request without a body may go out twice.

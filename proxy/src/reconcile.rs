@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use gatepost::controller::{Resolution, Resolver};
 use gatepost::key::ObjectKey;
 use gatepost::problem::{Level, Problem};
-use gatepost::resources::{Change, Resources};
+use gatepost::resources::{Change, Resource, Resources};
 use gatepost::status::Facts;
 use gatepost::timestamp::Timestamp;
 use serde_json::Value;
@@ -257,7 +257,11 @@ fn addresses(own: &[String], bind: IpAddr) -> Vec<IpAddr> {
 fn changes(old: &Resources, new: &Resources) -> Vec<Change> {
     let put = new
         .iter()
-        .filter(|(key, resource)| old.get(key) != Some(resource))
+        .filter(|(key, resource)| {
+            // What was not read anew is the same.
+            let same = |old: &Arc<Resource>| Arc::ptr_eq(old, resource) || old == *resource;
+            !old.get(key).is_some_and(same)
+        })
         .map(|(_, resource)| Change::Put(resource.clone()));
     let gone = old
         .iter()

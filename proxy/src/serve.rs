@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gatepost::table::is_grpc;
 use gatepost::target::{Raw, Refused, Target as RequestTarget};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use crate::authorize::Body;
 use crate::body::Answer;
 use crate::exchange::Exchange;
-use crate::fields::{join_cookies, max_forwards};
+use crate::fields::{join_cookies, judge_http2, max_forwards};
 use crate::head;
+use crate::listen::Hold;
 use crate::state::{Outcome, Plane, Served};
 use crate::steps::{Asked, Fault};
 use crate::upgrade;
@@ -33,10 +34,16 @@ pub struct Peer {
     pub sni: Option<Arc<str>>,
     /// What the reader of the connection has to say.
     pub exchange: Option<Arc<Exchange>>,
+    /// What its place among the connections of the socket is held by.
+    pub hold: Arc<Hold>,
 }
 
 /// Answers a request.
-pub async fn serve(plane: Arc<Plane>, peer: Peer, request: Request<Incoming>) -> Response<Answer> {
+pub async fn serve(
+    plane: Arc<Plane>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+) -> Response<Answer> {
     let start = Instant::now();
     let log = plane
         .access_log
@@ -45,7 +52,8 @@ pub async fn serve(plane: Arc<Plane>, peer: Peer, request: Request<Incoming>) ->
     let served = plane.served.load_full();
     let mut outcome = Outcome::default();
     let exchange = peer.exchange.as_deref();
-    let judged = exchange.filter(|_| request.version() <= Version::HTTP_11);
+    let version = request.version();
+    let judged = exchange.filter(|_| version <= Version::HTTP_11);
     let refused = exchange
         .and_then(Exchange::begin)
         .filter(|_| judged.is_some());
@@ -67,7 +75,7 @@ pub async fn serve(plane: Arc<Plane>, peer: Peer, request: Request<Incoming>) ->
         exchange.answer(response.status() == StatusCode::SWITCHING_PROTOCOLS);
     }
     if let Some(exchange) = &peer.exchange {
-        response.body_mut().tell(exchange.clone());
+        response.body_mut().tell(exchange.clone(), version);
     }
     outcome.status = response.status().as_u16();
     let elapsed = start.elapsed();
@@ -137,10 +145,18 @@ async fn answer(
     outcome: &mut Outcome,
 ) -> Result<Response<Answer>, Fault> {
     let (mut parts, body) = request.into_parts();
-    let uri = std::mem::take(&mut parts.uri);
+    let uri = rooted(std::mem::take(&mut parts.uri));
     let mut buffer = Vec::new();
-    let hosts: Vec<HeaderValue> = parts.headers.get_all(HOST).iter().cloned().collect();
-    let target = target(served, &uri, &parts, &hosts, &mut buffer)
+    let (host, more) = {
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        (hosts.next().cloned(), hosts.next().is_some())
+    };
+    if more {
+        let why = Refused::SeveralHosts.to_string();
+        return Err(Fault::new(StatusCode::BAD_REQUEST, why));
+    }
+    let hosts = host.as_slice();
+    let target = target(served, &uri, &parts, hosts, &mut buffer)
         .map_err(|refused| Fault::new(StatusCode::BAD_REQUEST, refused.to_string()))?;
     // RFC 9112 section 3.2.2: what the target says goes before what the field said.
     if let Some(value) = uri
@@ -150,13 +166,24 @@ async fn answer(
         parts.headers.insert(HOST, value);
     }
     if parts.version == Version::HTTP_2 {
-        if parts.headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        join_cookies(&mut parts.headers);
+        // RFC 9113 section 8.3.1: a Host that says something else makes the request malformed.
+        let other = |authority: &str| {
+            let own =
+                |host: &HeaderValue| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+            !hosts.iter().all(own)
+        };
+        if uri
+            .authority()
+            .is_some_and(|authority| other(authority.as_str()))
+        {
             return Err(Fault::new(
                 StatusCode::BAD_REQUEST,
-                "more than one content-length field",
+                "host differs from :authority",
             ));
         }
-        join_cookies(&mut parts.headers);
+        judge_http2(&uri, &parts.headers)
+            .map_err(|refusal| Fault::new(refusal.status, refusal.why))?;
     }
     max_forwards(&parts.method, &mut parts.headers)
         .map_err(|status| Fault::new(status, "Max-Forwards is used up"))?;
@@ -171,6 +198,7 @@ async fn answer(
         wanted,
         parts,
         body: Body::Client(body),
+        owned: false,
     };
     let found = match request.find(outcome).await? {
         Ok(found) => found,
@@ -202,6 +230,20 @@ async fn answer(
     };
     cors.mark(origin.as_ref(), response.headers_mut());
     Ok(response)
+}
+
+/// RFC 9112 section 3.2.1: a URL without a path means the root.
+fn rooted(uri: Uri) -> Uri {
+    let query = uri.path_and_query().map(|path| path.as_str());
+    let Some(query) = query.filter(|query| query.starts_with('?')) else {
+        return uri;
+    };
+    let Ok(path) = format!("/{query}").parse() else {
+        return uri;
+    };
+    let mut parts = uri.into_parts();
+    parts.path_and_query = Some(path);
+    Uri::from_parts(parts).unwrap_or_default()
 }
 
 fn target<'r>(

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gatepost::key::ObjectKey;
-use gatepost::rule::{Listener, Rule, Tickets};
+use gatepost::rule::{Listener, Rule, ServicePort, Tickets};
 use gatepost::table::{RouteTable, RuleId};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::backend_tls::TlsClients;
 use crate::endpoints::EndpointTable;
 use crate::metrics::{Labels, Metrics};
-use crate::options::Limits;
+use crate::options::{ForwardedPolicy, Limits};
 use crate::pool::Pool;
 use crate::random;
 
@@ -47,8 +47,8 @@ struct Shared {
     counters: Mutex<Counters>,
 }
 
-/// Counters of one rule, by listener, backend and status.
-type Counters = BTreeMap<(Arc<str>, Arc<str>, u16), Counter>;
+/// Counters of one rule, by listener, backend and status: few, so that looking through them costs the least.
+type Counters = Vec<(Arc<str>, Arc<str>, u16, Counter)>;
 
 /// The lasting parts of rules.
 #[derive(Debug, Default)]
@@ -57,6 +57,7 @@ pub struct Rules(BTreeMap<(ObjectKey, u16), Arc<Shared>>);
 impl Served {
     /// Takes the lasting parts of rules that were there before, and makes those that were not.
     pub fn new(table: Arc<RouteTable>, endpoints: Arc<EndpointTable>, before: &Rules) -> Served {
+        let mut names: HashMap<ServicePort, Arc<str>> = HashMap::new();
         let states = rules(&table).map(|(key, rule)| {
             let shared = match before.0.get(&key) {
                 Some(shared) => shared.clone(),
@@ -68,7 +69,14 @@ impl Served {
                 }),
             };
             let name = |backend: &gatepost::rule::Backend| match &backend.destination {
-                Ok(destination) => Arc::from(destination.port.to_string()),
+                Ok(destination) => match names.get(&destination.port) {
+                    Some(name) => name.clone(),
+                    None => {
+                        let name: Arc<str> = Arc::from(destination.port.to_string());
+                        names.insert(destination.port.clone(), name.clone());
+                        name
+                    }
+                },
                 Err(_) => Arc::from(""),
             };
             RuleState {
@@ -113,38 +121,45 @@ impl Served {
 
     /// Counts an answer of a rule; `backend` is the position of the one that was picked.
     pub fn count(&self, metrics: &Metrics, outcome: &Outcome) {
-        let (backend, state) = (
-            self.backend(outcome),
-            outcome
-                .rule
-                .and_then(|rule| self.rules.get(rule.number() as usize)),
-        );
+        let state = outcome
+            .rule
+            .and_then(|rule| self.rules.get(rule.number() as usize));
+        let backend = match (state, outcome.backend) {
+            (Some(state), Some(backend)) => state.backends.get(usize::from(backend)),
+            _ => None,
+        };
         let labels = |shared: Option<&Shared>| Labels {
             listener: outcome.listener.clone(),
             route: shared
                 .map(|shared| shared.route.clone())
                 .unwrap_or_default(),
             rule: shared.map(|shared| shared.rule.clone()).unwrap_or_default(),
-            backend: backend.clone(),
+            backend: backend.cloned().unwrap_or_default(),
             status: outcome.status,
         };
         let Some(state) = state else {
             metrics.requests.get_or_create(&labels(None)).inc();
             return;
         };
-        let key = (outcome.listener.clone(), backend.clone(), outcome.status);
         let mut counters = state
             .shared
             .counters
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            metrics
-                .requests
-                .get_or_create(&labels(Some(&state.shared)))
-                .clone()
-        };
-        counters.entry(key).or_insert_with(new).inc();
+        let same = |one: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(one, other) || one == other;
+        let found = counters.iter().find(|(listener, of, status, _)| {
+            *status == outcome.status
+                && same(listener, &outcome.listener)
+                && backend.map_or(of.is_empty(), |backend| same(of, backend))
+        });
+        if let Some((.., counter)) = found {
+            counter.inc();
+            return;
+        }
+        let labels = labels(Some(&state.shared));
+        let counter = metrics.requests.get_or_create(&labels).clone();
+        counter.inc();
+        counters.push((labels.listener, labels.backend, outcome.status, counter));
     }
 
     /// The name of the backend that was picked, empty if none was.
@@ -200,7 +215,7 @@ impl Rules {
                 .counters
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            for (listener, backend, status) in counters.keys() {
+            for (listener, backend, status, _) in counters.iter() {
                 metrics.requests.remove(&Labels {
                     listener: listener.clone(),
                     route: shared.route.clone(),
@@ -240,4 +255,6 @@ pub struct Plane {
     pub mirrors: Arc<Semaphore>,
     /// What clients may take.
     pub limits: Limits,
+    /// Whether clients are believed whom they speak for.
+    pub forwarded: ForwardedPolicy,
 }

@@ -15,9 +15,9 @@ use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
 
 use crate::authorize::{Body, Denied, authorize};
-use crate::body::{Answer, Payload};
+use crate::body::{Answer, Payload, Reply};
 use crate::error::ForwardError;
-use crate::fields::{forwarded, framed, remove_hop_by_hop};
+use crate::fields::{forwarded, remove_hop_by_hop};
 use crate::forward::{self, Order, Target};
 use crate::mirror;
 use crate::serve::Peer;
@@ -53,6 +53,8 @@ pub(crate) struct Asked<'r> {
     pub(crate) wanted: Option<HeaderValue>,
     pub(crate) parts: http::request::Parts,
     pub(crate) body: Body,
+    /// Whether the fields are ours already: what an authority added stays.
+    pub(crate) owned: bool,
 }
 
 impl<'r> Asked<'r> {
@@ -118,8 +120,11 @@ impl<'r> Asked<'r> {
 
     /// Drops what the client says of its connection, before anything adds fields: a client may not take these away.
     fn own_fields(&mut self) {
+        if std::mem::replace(&mut self.owned, true) {
+            return;
+        }
         remove_hop_by_hop(&mut self.parts.headers);
-        forwarded(&mut self.parts.headers, self.peer);
+        forwarded(&mut self.parts.headers, self.peer, self.plane.forwarded);
     }
 
     async fn authorize(
@@ -281,21 +286,21 @@ impl<'r> Asked<'r> {
         let arrived = forward::send(&plane.pool, order).await?;
         let (mut response, busy) = (arrived.response, arrived.busy);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let backend = response.extensions_mut().remove::<OnUpgrade>();
-            let (Some(client), Some(backend)) = (client, backend) else {
+            let backend = match std::mem::replace(response.body_mut(), Reply::Nothing) {
+                Reply::Changed(changed) => Some(*changed),
+                _ => None,
+            };
+            let asked = self.wanted.as_ref().is_some_and(|wanted| {
+                upgrade::fits(wanted, response.headers().get_all(UPGRADE).iter())
+            });
+            let (Some(client), Some(backend), true) = (client, backend, asked) else {
                 return Err(Fault::new(
                     StatusCode::BAD_GATEWAY,
                     "the backend changed the protocol unasked",
                 ));
             };
-            upgrade::join(client, backend, busy);
+            upgrade::join(client, backend, busy, self.peer.hold.clone());
             return Ok(response.map(|_| Answer::whole("")));
-        }
-        if !framed(response.headers()) {
-            return Err(Fault::new(
-                StatusCode::BAD_GATEWAY,
-                "the backend leaves open where its answer ends",
-            ));
         }
         *response.version_mut() = Version::HTTP_11;
         remove_hop_by_hop(response.headers_mut());

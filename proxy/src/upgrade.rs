@@ -1,11 +1,17 @@
 //! WebSocket and other upgrades: after 101 the two connections are joined.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
 
 use crate::endpoints::Busy;
+use crate::listen::Hold;
+use crate::pool::Connection;
 
 /// The protocol that a request asks to change to (RFC 9110 section 7.8).
 ///
@@ -32,19 +38,40 @@ pub fn wanted(headers: &HeaderMap) -> Option<HeaderValue> {
     }
 }
 
-/// Joins both sides until one of them ends.
-pub fn join(client: OnUpgrade, backend: OnUpgrade, busy: Busy) {
+/// Whether the protocol that a backend changed to is among those that were asked for (RFC 9110 section 7.8).
+pub fn fits<'v>(wanted: &HeaderValue, changed: impl Iterator<Item = &'v HeaderValue>) -> bool {
+    let names = |value: &'v [u8]| value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    let wanted: Vec<&[u8]> = wanted
+        .as_bytes()
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .collect();
+    let mut changed = changed.flat_map(|value| names(value.as_bytes())).peekable();
+    changed.peek().is_some()
+        && changed.all(|own| wanted.iter().any(|name| name.eq_ignore_ascii_case(own)))
+}
+
+/// Joins both sides until one of them ends, or the time to drain is over. The connection keeps its place among those of its
+/// socket until then.
+pub fn join(client: OnUpgrade, backend: (Connection, Bytes), busy: Busy, hold: Arc<Hold>) {
     tokio::spawn(async move {
         let _busy = busy;
-        let (client, backend) = match tokio::try_join!(client, backend) {
-            Ok(sides) => sides,
+        let client = match client.await {
+            Ok(client) => client,
             Err(error) => {
                 tracing::debug!(%error, "upgrade failed");
                 return;
             }
         };
-        let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
-        // How the connection ended is the business of the two ends.
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut backend).await;
+        let (mut client, (mut backend, first)) = (TokioIo::new(client), backend);
+        let work = async {
+            client.write_all(&first).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut backend).await
+        };
+        tokio::select! {
+            // How the connection ended is the business of the two ends.
+            _ = work => {}
+            () = hold.over() => {}
+        }
     });
 }

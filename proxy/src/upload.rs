@@ -1,4 +1,5 @@
-//! The body that a client sends: passed on as it comes, kept while it may have to go out again, copied to mirrors.
+//! The body that a client sends: passed on as it comes, kept while it may have to go out again, copied to mirrors. Its trailers
+//! end here: what comes after a body may not change what the head said, and a recipient may discard it (RFC 9110 section 6.5.1).
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
@@ -31,7 +31,6 @@ struct Source {
     room: usize,
     /// Whether something was sent that is not kept.
     lost: bool,
-    trailers: Option<HeaderMap>,
     ended: bool,
     mirrors: Vec<mpsc::Sender<Piece>>,
     idle: Duration,
@@ -48,7 +47,6 @@ impl Upload {
             kept: Vec::new(),
             room,
             lost: false,
-            trailers: None,
             ended: false,
             mirrors: Vec::new(),
             idle,
@@ -67,18 +65,12 @@ impl Upload {
         Attempt {
             upload: self.clone(),
             sent: 0,
-            done: false,
         }
     }
 
     /// Whether another attempt can begin at the beginning.
     pub fn again(&self) -> bool {
         !self.source().lost
-    }
-
-    /// Whether all of it has been read.
-    pub fn ended(&self) -> bool {
-        self.source().ended
     }
 
     /// Whether the client took too long.
@@ -100,15 +92,9 @@ impl Upload {
 pub struct Attempt {
     upload: Upload,
     sent: usize,
-    done: bool,
 }
 
 impl Attempt {
-    /// The body that it is an attempt at.
-    pub fn upload(&self) -> &Upload {
-        &self.upload
-    }
-
     /// Its length, if the client said it.
     pub fn length(&self) -> Option<u64> {
         self.upload.source().length
@@ -117,8 +103,7 @@ impl Attempt {
     /// Whether nothing is left.
     pub fn ended(&self) -> bool {
         let source = self.upload.source();
-        let rest = source.kept.len() > self.sent || source.trailers.is_some();
-        self.done || source.ended && !rest
+        source.ended && source.kept.len() <= self.sent
     }
 
     /// The next piece.
@@ -138,14 +123,12 @@ impl Attempt {
                 return Poll::Ready(Some(frame));
             }
         }
-        let trailers = source.trailers.clone().filter(|_| !self.done);
-        self.done = true;
-        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+        Poll::Ready(None)
     }
 }
 
 impl Source {
-    /// The next data; `None` once it has ended, with trailers or without.
+    /// The next data; `None` once it has ended.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Pending => {
@@ -167,10 +150,12 @@ impl Source {
                     Ok(bytes) => {
                         self.keep(&bytes);
                         self.mirror(|| Piece::Data(bytes.clone()));
+                        if self.body.is_end_stream() {
+                            self.end();
+                        }
                         Poll::Ready(Some(Ok(Frame::data(bytes))))
                     }
-                    Err(frame) => {
-                        self.trailers = frame.into_trailers().ok();
+                    Err(_) => {
                         self.end();
                         Poll::Ready(None)
                     }
@@ -203,8 +188,7 @@ impl Source {
 
     fn end(&mut self) {
         self.ended = true;
-        let trailers = self.trailers.clone();
-        self.mirror(|| Piece::End(trailers.clone()));
+        self.mirror(|| Piece::End);
         self.mirrors.clear();
     }
 

@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use gatepost_proxy::kubernetes::Settings;
-use gatepost_proxy::{Options, Proxy};
+use gatepost_proxy::{ForwardedPolicy, Options, Proxy};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::Serve;
+use crate::arguments::{Forwarded, Serve};
 use crate::input;
 
 pub(crate) fn run(arguments: Serve) -> u8 {
@@ -31,6 +31,10 @@ pub(crate) fn run(arguments: Serve) -> u8 {
         admin: Some(arguments.admin),
         status_file: arguments.status_file,
         access_log: arguments.access_log,
+        forwarded: match arguments.forwarded {
+            Forwarded::Replace => ForwardedPolicy::Replace,
+            Forwarded::Append => ForwardedPolicy::Append,
+        },
         ..Options::default()
     };
     let runtime = match tokio::runtime::Runtime::new() {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod common;
+mod faults;
 mod frames;
 mod grpc;
 mod layer4;
