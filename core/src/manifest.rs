@@ -1,7 +1,7 @@
 //! Files and streams → documents → resources, problems collected.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::document::{Document, Limits, Node, Value};
 use crate::key::{Channel, EXPERIMENTAL_GROUP, GATEWAY_GROUP, Kind, ObjectKey};
@@ -13,9 +13,53 @@ use crate::validate::{Severity, validate};
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// Its objects, lists taken apart.
-    pub documents: Vec<Document>,
+    pub documents: Vec<Arc<Document>>,
     /// Why the text was refused; empty if it was read.
     pub problems: Vec<Problem>,
+    /// What was found out about the documents, at the same places: an object is judged once, however often its text is
+    /// collected with others.
+    verdicts: Vec<Arc<OnceLock<Verdict>>>,
+}
+
+/// What an object by itself comes to.
+#[derive(Debug)]
+struct Verdict {
+    document: Arc<Document>,
+    channel: Channel,
+    problems: Vec<Problem>,
+    resource: Option<Arc<Resource>>,
+}
+
+impl Verdict {
+    fn of(document: &Arc<Document>, channel: Channel) -> Verdict {
+        let mut problems = Vec::new();
+        let mut sound = true;
+        for violation in validate(document, channel) {
+            let level = match violation.severity {
+                Severity::Refused => Level::Error,
+                Severity::Unknown | Severity::Experimental => Level::Warning,
+            };
+            sound &= level != Level::Error;
+            let message = violation.message;
+            problems.push(problem(document, level, &violation.field, message));
+        }
+        let resource = match Resource::from_document(document) {
+            Ok(resource) => Some(Arc::new(resource)).filter(|_| sound),
+            Err(problem) => {
+                // What validation has found says it better.
+                if sound {
+                    problems.push(problem);
+                }
+                None
+            }
+        };
+        Verdict {
+            document: document.clone(),
+            channel,
+            problems,
+            resource,
+        }
+    }
 }
 
 /// Reads a text: a YAML stream, JSON, or either with objects in a `List`.
@@ -54,6 +98,9 @@ pub fn read(source: &str, text: &[u8], limits: &Limits) -> Loaded {
         loaded.problems.push(Problem::error(&source, None, message));
     }
     loaded
+        .verdicts
+        .resize_with(loaded.documents.len(), Arc::default);
+    loaded
 }
 
 /// Takes a `List` apart; everything else is kept as it is.
@@ -63,9 +110,9 @@ fn flatten(document: Document, loaded: &mut Loaded) {
     match root.get("items").and_then(Node::as_sequence) {
         Some(items) if list => {
             let parts = items.iter().map(|item| document.part(item.clone()));
-            loaded.documents.extend(parts);
+            loaded.documents.extend(parts.map(Arc::new));
         }
-        _ => loaded.documents.push(document),
+        _ => loaded.documents.push(Arc::new(document)),
     }
 }
 
@@ -101,7 +148,7 @@ pub fn collect(
     for load in loads {
         collected.unreadable |= !load.problems.is_empty();
         collected.problems.extend(load.problems);
-        for document in load.documents {
+        for (number, document) in load.documents.into_iter().enumerate() {
             objects += 1;
             if objects > limits.objects {
                 continue;
@@ -136,37 +183,30 @@ pub fn collect(
                 }
                 first.insert(key.clone(), at);
             }
-            let mut sound = true;
-            for violation in validate(&document, channel) {
-                let level = match violation.severity {
-                    Severity::Refused => Level::Error,
-                    Severity::Unknown | Severity::Experimental => Level::Warning,
-                };
-                sound &= level != Level::Error;
-                collected.problems.push(problem(
-                    &document,
-                    level,
-                    &violation.field,
-                    violation.message,
-                ));
-            }
-            match Resource::from_document(&document) {
-                Ok(resource) if sound => {
-                    collected.resources.insert(Arc::new(resource));
+            let fresh;
+            let known = load
+                .verdicts
+                .get(number)
+                .map(|verdict| verdict.get_or_init(|| Verdict::of(&document, channel)))
+                .filter(|known| {
+                    Arc::ptr_eq(&known.document, &document) && known.channel == channel
+                });
+            let verdict = match known {
+                Some(known) => known,
+                None => {
+                    fresh = Verdict::of(&document, channel);
+                    &fresh
                 }
-                Ok(_) => {
-                    collected.refused.extend(key.clone());
+            };
+            collected.problems.extend(verdict.problems.iter().cloned());
+            match &verdict.resource {
+                Some(resource) => {
+                    collected.resources.insert(resource.clone());
                 }
-                Err(problem) => {
-                    // What validation has found says it better.
-                    if sound {
-                        collected.problems.push(problem);
-                    }
-                    collected.refused.extend(key.clone());
-                }
+                None => collected.refused.extend(key.clone()),
             }
             if let Some(key) = key {
-                collected.documents.insert(key, Arc::new(document));
+                collected.documents.insert(key, document);
             }
         }
     }

@@ -132,11 +132,8 @@ impl Files {
             }
             _ => {
                 let first_bad = bad;
-                let problems = loaded.problems.clone();
-                let loaded = Loaded {
-                    documents: loaded.documents,
-                    problems: Vec::new(),
-                };
+                let mut loaded = loaded;
+                let problems = std::mem::take(&mut loaded.problems);
                 self.files.insert(
                     path.to_path_buf(),
                     File {
