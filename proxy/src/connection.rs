@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use gatepost::rule::Protocol;
+use http::HeaderValue;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -66,8 +67,10 @@ pub async fn serve(stream: TcpStream, accepted: Accepted) {
 }
 
 fn peer(accepted: &Accepted, tls: bool, sni: Option<Arc<str>>) -> Peer {
+    let node = accepted.address.ip().to_canonical().to_string();
     Peer {
         address: accepted.address,
+        node: HeaderValue::try_from(node).unwrap_or(HeaderValue::from_static("unknown")),
         port: accepted.shared.port,
         tls,
         sni,

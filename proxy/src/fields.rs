@@ -185,19 +185,18 @@ pub fn forwarded(headers: &mut HeaderMap, peer: &Peer, policy: ForwardedPolicy) 
     for name in dropped {
         headers.remove(name);
     }
-    let address = peer.address.ip().to_canonical();
     let scheme = if peer.tls { "https" } else { "http" };
     if trusted {
-        append(headers, &X_FORWARDED_FOR, &address.to_string());
+        append(headers, &X_FORWARDED_FOR, peer.node.as_bytes());
         if headers.contains_key(&STANDARD) {
-            let node = match address {
+            let node = match peer.address.ip().to_canonical() {
                 IpAddr::V4(address) => format!("for={address};proto={scheme}"),
                 IpAddr::V6(address) => format!("for=\"[{address}]\";proto={scheme}"),
             };
-            append(headers, &STANDARD, &node);
+            append(headers, &STANDARD, node.as_bytes());
         }
-    } else if let Ok(address) = HeaderValue::from_str(&address.to_string()) {
-        headers.insert(X_FORWARDED_FOR, address);
+    } else {
+        headers.insert(X_FORWARDED_FOR, peer.node.clone());
     }
     if let Some(host) = headers.get(HOST).cloned() {
         headers.entry(X_FORWARDED_HOST).or_insert(host);
@@ -207,9 +206,9 @@ pub fn forwarded(headers: &mut HeaderMap, peer: &Peer, policy: ForwardedPolicy) 
 }
 
 /// Adds an element to a list, which is one field afterwards.
-fn append(headers: &mut HeaderMap, name: &HeaderName, element: &str) {
+fn append(headers: &mut HeaderMap, name: &HeaderName, element: &[u8]) {
     let before = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let all: Vec<&[u8]> = before.chain([element.as_bytes()]).collect();
+    let all: Vec<&[u8]> = before.chain([element]).collect();
     if let Ok(value) = HeaderValue::from_bytes(&all.join(&b", "[..])) {
         headers.insert(name.clone(), value);
     }

@@ -82,7 +82,7 @@ impl Scanner {
     pub fn scan(&mut self, bytes: &[u8]) -> Result<Option<(usize, usize)>, Refusal> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let Some(found) = rest.iter().position(|&byte| byte == b'\n') else {
+            let Some(found) = memchr::memchr(b'\n', rest) else {
                 self.at = bytes.len();
                 let pending = bytes.get(self.line..).unwrap_or_default();
                 if self.start.is_none() {
@@ -192,9 +192,13 @@ pub fn judge(head: &[u8]) -> Result<Judged, Refusal> {
 }
 
 /// The lines of a head, without their CR LF.
-fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    head.split(|&byte| byte == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+fn lines(mut head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', head)?;
+        let (line, rest) = head.split_at(end);
+        head = rest.get(1..).unwrap_or_default();
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -266,10 +270,7 @@ pub(crate) fn judge_field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     {
         return Err(Refusal::bad("a folded field"));
     }
-    let colon = line
-        .iter()
-        .position(|&byte| byte == b':')
-        .ok_or(Refusal::bad("a field without a colon"))?;
+    let colon = memchr::memchr(b':', line).ok_or(Refusal::bad("a field without a colon"))?;
     let (name, rest) = line.split_at(colon);
     if name.is_empty() || !name.iter().all(|&byte| is_token(byte)) {
         return Err(Refusal::bad("a field's name is no token"));
@@ -353,26 +354,40 @@ fn trim(value: &[u8]) -> &[u8] {
     value.get(start..end).unwrap_or_default()
 }
 
-/// RFC 9110 section 5.6.2.
+/// RFC 9110 section 5.6.2: a bit for each byte that a token may have.
+const TOKEN: u128 = {
+    let mut bits = 0;
+    let mut byte = 0_u8;
+    while byte < 128 {
+        let token = byte.is_ascii_alphanumeric()
+            || matches!(
+                byte,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        if token {
+            bits |= 1 << byte;
+        }
+        byte += 1;
+    }
+    bits
+};
+
+#[inline]
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
-        )
+    byte < 128 && (TOKEN >> byte) & 1 == 1
 }
 
 #[cfg(test)]

@@ -34,8 +34,10 @@ const READ: usize = 64 << 10;
 pub struct Failed {
     /// What went wrong.
     pub error: BoxError,
-    /// The request, if nothing of it went out.
-    pub unsent: Option<Request<Outgoing>>,
+    /// The request.
+    pub request: Option<Request<Outgoing>>,
+    /// Whether some of it went out; if not, it is as it was.
+    pub begun: bool,
     /// Whether nothing was heard of the backend.
     pub silent: bool,
 }
@@ -86,7 +88,8 @@ pub async fn send(
         Err(error) => {
             return Err(Failed {
                 error,
-                unsent: request.filter(|_| !begun),
+                request,
+                begun,
                 silent: exchange.input.is_empty() && exchange.interim == 0,
             });
         }
@@ -240,6 +243,16 @@ impl Upload {
         body: &mut Outgoing,
     ) -> Poll<Result<(), Broken>> {
         let broken = |error: io::Error| Broken::Connection(error.into());
+        // A body that is said to be empty has to be, before anybody hears of the request.
+        if !self.begun && self.length == Length::Known(0) && !body.is_end_stream() {
+            match ready!(Pin::new(&mut *body).poll_frame(context)) {
+                Some(Err(error)) => return Poll::Ready(Err(Broken::Body(error))),
+                Some(Ok(_)) => {
+                    return Poll::Ready(Err(Broken::Body("the body is too long".into())));
+                }
+                None => self.done = true,
+            }
+        }
         loop {
             while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
                 let wrote =

@@ -142,13 +142,13 @@ impl Pool {
             key,
         };
         while let Some(connection) = self.take(key) {
-            // A close by the backend can cross the request: one that may be repeated, and can be, goes out once more.
-            let again = repeatable(&request).then(|| copy(&request));
             match http1::send(connection, request, place()).await {
                 Ok(answered) => return Ok((reply(answered), busy)),
-                Err(failed) => match failed.unsent.or(again.filter(|_| failed.silent)) {
-                    Some(unsent) => request = unsent,
-                    None => return Err((ForwardError::Broken(failed.error), None)),
+                Err(failed) => match failed.request {
+                    Some(unsent) if !failed.begun => request = unsent,
+                    // A close by the backend can cross the request: one that may be repeated, and can be, goes out once more.
+                    Some(again) if failed.silent && repeatable(&again) => request = again,
+                    _ => return Err((ForwardError::Broken(failed.error), None)),
                 },
             }
         }
@@ -158,7 +158,10 @@ impl Pool {
         };
         match http1::send(connection, request, place()).await {
             Ok(answered) => Ok((reply(answered), busy)),
-            Err(failed) => Err((ForwardError::Broken(failed.error), failed.unsent)),
+            Err(failed) => {
+                let unsent = failed.request.filter(|_| !failed.begun);
+                Err((ForwardError::Broken(failed.error), unsent))
+            }
         }
     }
 
@@ -275,16 +278,6 @@ fn reply(answered: http1::Answered) -> Response<Reply> {
 /// RFC 9110 section 9.2.2: an idempotent request without a body may go out twice.
 fn repeatable(request: &Request<Outgoing>) -> bool {
     request.method().is_idempotent() && request.body().is_end_stream()
-}
-
-/// A request without a body once more.
-fn copy(request: &Request<Outgoing>) -> Request<Outgoing> {
-    let mut copy = Request::new(Outgoing::Whole(bytes::Bytes::new()));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    copy
 }
 
 async fn connection(

@@ -26,6 +26,8 @@ use crate::upgrade;
 pub struct Peer {
     /// The client.
     pub address: SocketAddr,
+    /// Its address, as `X-Forwarded-For` says it.
+    pub node: HeaderValue,
     /// The port of the specification.
     pub port: u16,
     /// Whether the connection is TLS.

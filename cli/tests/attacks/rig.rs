@@ -72,8 +72,14 @@ impl Rig {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("fixture.yaml"), &text).expect("written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatepost"));
-        let admin = format!("127.0.0.1:{}", free_port());
-        command.args(["serve", "--bind", "127.0.0.1", "--admin", &admin, "-f"]);
+        command.args([
+            "serve",
+            "--bind",
+            "127.0.0.1",
+            "--admin",
+            "127.0.0.1:0",
+            "-f",
+        ]);
         command
             .arg(folder.path())
             .env("RUST_LOG", "warn")
