@@ -1,6 +1,7 @@
 //! The proxy over real sockets.
 
 mod changes;
+mod clients;
 mod common;
 mod faults;
 mod frames;
