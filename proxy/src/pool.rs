@@ -85,12 +85,12 @@ async fn sweep(pool: Weak<Pool>) {
             return;
         };
         let mut idle = lock(&pool.idle);
-        for kept in idle.values_mut() {
+        idle.retain(|_, kept| {
             kept.retain_mut(|(since, connection)| {
                 since.elapsed() <= UNUSED && http1::quiet(connection)
             });
-        }
-        idle.retain(|_, kept| !kept.is_empty());
+            !kept.is_empty()
+        });
         if idle.is_empty() {
             return;
         }
