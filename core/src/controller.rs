@@ -22,10 +22,10 @@ use crate::api::filter::FilterType;
 use crate::key::{NamespacedName, ObjectKey};
 use crate::pattern::PatternLimits;
 use crate::resolve::endpoints::Endpoints;
-use crate::resolve::{Resolved, Settings, resolve};
-use crate::resources::{Change, Resources};
+use crate::resolve::{Changed, Resolved, Settings, State, Touched};
+use crate::resources::{Change, Resource, Resources};
 use crate::rule::ServicePort;
-use crate::status::{Facts, Statuses, statuses};
+use crate::status::{Facts, Statuses};
 use crate::table::{RouteTable, TableInput, TableSettings};
 use crate::target::{EncodedSlash, PathPolicy};
 
@@ -52,6 +52,8 @@ pub struct Controller {
     /// Types of filters that the caller's data plane does not carry out: rules that use them are invalid
     /// (`UnsupportedValue`), because a filter is never skipped.
     pub unsupported_filters: Vec<FilterType>,
+    /// Whether the caller's data plane sends spans: without, an XTelemetryPolicy that asks for them is not accepted.
+    pub tracing: bool,
 }
 
 impl Default for Controller {
@@ -63,6 +65,7 @@ impl Default for Controller {
             hash_key: [0; 2],
             pattern_limits: PatternLimits::default(),
             unsupported_filters: Vec::new(),
+            tracing: false,
         }
     }
 }
@@ -70,45 +73,77 @@ impl Default for Controller {
 impl Controller {
     /// Resolves all resources. Total: whatever they are, tables and statuses come out.
     ///
-    /// The cost is linear in the resources, but for sorting and for looking up grants.
+    /// The cost is linear in the resources, but for sorting and for looking up grants. To follow changes, keep a [`Resolver`].
     pub fn resolve(&self, resources: &Resources) -> Resolution {
+        let (_, resolution) = self.start(resources);
+        resolution
+    }
+
+    fn start(&self, resources: &Resources) -> (State, Resolution) {
+        let mut state = State::default();
+        let mut resolution = Resolution {
+            controller_name: self.controller_name.clone(),
+            resolved: Resolved::default(),
+            planes: Vec::new(),
+        };
+        let changes: Vec<Changed> = resources
+            .iter()
+            .map(|(key, _)| Changed {
+                key: key.clone(),
+                old: None,
+            })
+            .collect();
+        self.follow(&mut state, &mut resolution, resources, &changes);
+        (state, resolution)
+    }
+
+    /// Brings a resolution up to resources that have changed; the Gateways whose tables are others come second.
+    fn follow(
+        &self,
+        state: &mut State,
+        resolution: &mut Resolution,
+        resources: &Resources,
+        changes: &[Changed],
+    ) -> (Touched, BTreeSet<NamespacedName>) {
         let settings = Settings {
             controller_name: self.controller_name.clone(),
             implicit_class: (!self.kubernetes).then(|| "gatepost".to_owned()),
             shared_address: !self.kubernetes,
             pattern_limits: self.pattern_limits.clone(),
             unsupported_filters: self.unsupported_filters.clone(),
+            tracing: self.tracing,
         };
-        let resolved = resolve(resources, &settings);
-        let planes = self.planes(resources, &resolved);
-        Resolution {
-            controller_name: self.controller_name.clone(),
-            resolved,
-            planes,
-        }
+        let touched = state.update(&mut resolution.resolved, resources, &settings, changes);
+        let before = std::mem::take(&mut resolution.planes);
+        let mut tables = touched.gateways.clone();
+        resolution.planes = self.planes(resources, resolution, &before, &mut tables);
+        (touched, tables)
     }
 
-    fn planes(&self, resources: &Resources, resolved: &Resolved) -> Vec<Plane> {
-        let mut groups: BTreeMap<Vec<String>, Vec<&NamespacedName>> = BTreeMap::new();
-        let mut planes = Vec::new();
+    fn planes(
+        &self,
+        resources: &Resources,
+        resolution: &Resolution,
+        before: &[Plane],
+        tables: &mut BTreeSet<NamespacedName>,
+    ) -> Vec<Plane> {
+        let resolved = &resolution.resolved;
+        let mut groups: BTreeMap<&[String], Vec<&NamespacedName>> = BTreeMap::new();
+        let mut planes: Vec<(&[String], Vec<&NamespacedName>)> = Vec::new();
         for (name, gateway) in &resolved.gateways {
             if self.kubernetes {
-                planes.push((gateway.addresses.clone(), vec![name]));
+                planes.push((&gateway.addresses, vec![name]));
             } else {
-                groups
-                    .entry(gateway.addresses.clone())
-                    .or_default()
-                    .push(name);
+                groups.entry(&gateway.addresses).or_default().push(name);
             }
         }
         planes.extend(groups);
-        let plane = |(addresses, gateways): (Vec<String>, Vec<&NamespacedName>)| {
-            let listeners = gateways
-                .iter()
-                .flat_map(|name| resolved.listeners.get(*name))
-                .flatten()
-                .cloned()
-                .collect();
+        let old: BTreeMap<&[NamespacedName], &Plane> = before
+            .iter()
+            .map(|plane| (plane.gateways.as_slice(), plane))
+            .collect();
+        let plane = |(addresses, gateways): (&[String], Vec<&NamespacedName>)| {
+            let gateways: Vec<NamespacedName> = gateways.into_iter().cloned().collect();
             // Gateways that share an address share the strictest policy.
             let policies = gateways.iter().filter_map(|name| {
                 let gateway = resources.gateway(&name.namespace, &name.name)?;
@@ -118,20 +153,38 @@ impl Controller {
                 )
             });
             let path_policy = policies.reduce(strictest).unwrap_or(self.path_policy);
+            let kept = old.get(gateways.as_slice()).filter(|old| {
+                old.addresses == addresses
+                    && old.table.settings().path_policy == path_policy
+                    && !gateways.iter().any(|gateway| tables.contains(gateway))
+            });
+            if let Some(kept) = kept {
+                return (*kept).clone();
+            }
+            let listeners = gateways
+                .iter()
+                .filter_map(|name| resolved.listeners.get(name));
             let table = RouteTable::build(&TableInput {
-                listeners,
+                listeners: listeners.flatten().cloned().collect(),
                 settings: TableSettings {
                     path_policy,
                     hash_key: self.hash_key,
                 },
             });
             Plane {
-                addresses,
-                gateways: gateways.into_iter().cloned().collect(),
+                addresses: addresses.to_vec(),
+                gateways,
                 table: Arc::new(table),
             }
         };
-        planes.into_iter().map(plane).collect()
+        let planes: Vec<Plane> = planes.into_iter().map(plane).collect();
+        for plane in &planes {
+            let kept = old.get(plane.gateways.as_slice());
+            if kept.is_none_or(|kept| !Arc::ptr_eq(&kept.table, &plane.table)) {
+                tables.extend(plane.gateways.iter().cloned());
+            }
+        }
+        planes
     }
 }
 
@@ -226,17 +279,45 @@ impl Resolution {
 
     /// The statuses, given what the caller knows of the world.
     pub fn statuses(&self, facts: &Facts) -> Statuses {
-        statuses(&self.resolved, &self.controller_name, facts)
+        Statuses::all(&self.resolved, &self.controller_name, facts)
+    }
+
+    /// The statuses of some objects, such as those that a [`Delta`] names; what is not ours is left out.
+    pub fn statuses_of<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k ObjectKey>,
+        facts: &Facts,
+    ) -> Statuses {
+        Statuses::of(keys, &self.resolved, &self.controller_name, facts)
     }
 }
 
 /// Keeps resources and their resolution together while they change.
 ///
-/// A change resolves everything again; what did not change compares equal.
+/// What is resolved is always what [`Controller::resolve`] makes of the same resources; a change costs what it touches. An
+/// EndpointSlice touches addresses alone, a status nothing, a Secret the listeners that present it, a grant the routes
+/// that asked for it.
+///
+/// ```
+/// use std::sync::Arc;
+/// use gatepost::{controller::{Controller, Resolver}, resources::{Change, Resource}, status::Facts, timestamp::Timestamp};
+/// let gateway = serde_json::json!({
+///     "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "gw", "namespace": "infra"},
+///     "spec": {"gatewayClassName": "gatepost", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+/// });
+/// let mut resolver = Resolver::new(Controller::default());
+/// let delta = resolver.apply([Change::Put(Arc::new(Resource::from_json(gateway)?))]);
+/// assert!(delta.tables.iter().any(|name| name.to_string() == "infra/gw"));
+/// let statuses = resolver.resolution().statuses_of(&delta.statuses, &Facts::ideal());
+/// let now = Timestamp::from_unix_seconds(1_800_000_000);
+/// assert_eq!(statuses.changes(resolver.resources(), now).len(), 1);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug)]
 pub struct Resolver {
     controller: Controller,
     resources: Resources,
+    state: State,
     resolution: Arc<Resolution>,
 }
 
@@ -244,10 +325,14 @@ pub struct Resolver {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delta {
-    /// Whether the resources are any different, and the resolution with them.
+    /// Whether the resources are any different.
     pub changed: bool,
-    /// The Service ports whose addresses are others now.
+    /// The Gateways whose tables are others now, or that are not ours any more.
+    pub tables: BTreeSet<NamespacedName>,
+    /// The ports whose addresses are others now.
     pub endpoints: BTreeSet<ServicePort>,
+    /// The objects whose statuses may be others now, those that are not ours any more among them.
+    pub statuses: BTreeSet<ObjectKey>,
     /// The objects that were put or deleted.
     pub objects: BTreeSet<ObjectKey>,
 }
@@ -256,43 +341,49 @@ impl Resolver {
     /// Starts without resources.
     pub fn new(controller: Controller) -> Resolver {
         let resources = Resources::default();
-        let resolution = Arc::new(controller.resolve(&resources));
+        let (state, resolution) = controller.start(&resources);
         Resolver {
             controller,
             resources,
-            resolution,
+            state,
+            resolution: Arc::new(resolution),
         }
     }
 
     /// Carries out changes together.
+    ///
+    /// Whoever keeps a clone of [`Resolver::resolution`] makes the next change pay for a copy of the findings: keep tables
+    /// and addresses instead.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Delta {
         let mut delta = Delta::default();
+        let mut changed: BTreeMap<ObjectKey, Option<Arc<Resource>>> = BTreeMap::new();
         for change in changes {
             let key = match &change {
                 Change::Put(resource) => resource.key().clone(),
                 Change::Delete(key) => key.clone(),
             };
+            let old = self.resources.get(&key).cloned();
             if self.resources.apply(change) {
                 delta.changed = true;
-                delta.objects.insert(key);
+                delta.objects.insert(key.clone());
+                // Of several changes of one object the state before the first counts.
+                changed.entry(key).or_insert(old);
             }
         }
         if !delta.changed {
             return delta;
         }
-        let resolution = self.controller.resolve(&self.resources);
-        let (old, new) = (
-            &self.resolution.resolved.endpoints,
-            &resolution.resolved.endpoints,
-        );
-        let changed = |port: &&ServicePort| old.get(*port) != new.get(*port);
-        delta.endpoints = old
-            .keys()
-            .chain(new.keys())
-            .filter(changed)
-            .cloned()
+        let changed: Vec<Changed> = changed
+            .into_iter()
+            .map(|(key, old)| Changed { key, old })
             .collect();
-        self.resolution = Arc::new(resolution);
+        let resolution = Arc::make_mut(&mut self.resolution);
+        let (touched, tables) =
+            self.controller
+                .follow(&mut self.state, resolution, &self.resources, &changed);
+        delta.tables = tables;
+        delta.endpoints = touched.endpoints;
+        delta.statuses = touched.findings;
         delta
     }
 

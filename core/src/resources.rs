@@ -1,6 +1,6 @@
 //! Objects by key: what resolution works on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,14 +16,17 @@ use crate::api::grpc_route::GrpcRoute;
 use crate::api::http_route::HttpRoute;
 use crate::api::listener_set::ListenerSet;
 use crate::api::namespace::Namespace;
+use crate::api::pod::Pod;
 use crate::api::reference_grant::ReferenceGrant;
 use crate::api::secret::Secret;
 use crate::api::service::Service;
 use crate::api::tcp_route::TcpRoute;
 use crate::api::tls_route::TlsRoute;
 use crate::api::udp_route::UdpRoute;
+use crate::api::x_backend::XBackend;
+use crate::api::x_telemetry_policy::XTelemetryPolicy;
 use crate::document::Document;
-use crate::key::{Kind, ObjectKey};
+use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::problem::{FieldPath, Level, Problem, Segment};
 
 /// The namespace of a namespaced object that names none.
@@ -186,10 +189,15 @@ pub enum Change {
     Delete(ObjectKey),
 }
 
+/// The label by which an EndpointSlice names its Service.
+pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
 /// All objects, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
     objects: BTreeMap<ObjectKey, Arc<Resource>>,
+    /// The names of the EndpointSlices of each Service, by namespace and the Service's name.
+    slices: BTreeMap<NamespacedName, BTreeSet<String>>,
 }
 
 macro_rules! typed {
@@ -217,12 +225,48 @@ macro_rules! typed {
 impl Resources {
     /// Puts an object in, and gives back the one that was there.
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
-        self.objects.insert(resource.key().clone(), resource)
+        let key = resource.key().clone();
+        let service = service_of(&resource);
+        let old = self.objects.insert(key.clone(), resource);
+        self.forget_slice(old.as_deref());
+        if let Some(service) = service {
+            self.slices.entry(service).or_default().insert(key.name);
+        }
+        old
     }
 
     /// Takes an object out.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Resource>> {
-        self.objects.remove(key)
+        let old = self.objects.remove(key);
+        self.forget_slice(old.as_deref());
+        old
+    }
+
+    fn forget_slice(&mut self, slice: Option<&Resource>) {
+        let Some((slice, service)) = slice.and_then(|slice| Some((slice, service_of(slice)?)))
+        else {
+            return;
+        };
+        if let Some(names) = self.slices.get_mut(&service) {
+            names.remove(&slice.key.name);
+            if names.is_empty() {
+                self.slices.remove(&service);
+            }
+        }
+    }
+
+    /// The EndpointSlices of a Service, by name.
+    pub fn slices_of(
+        &self,
+        namespace: &str,
+        service: &str,
+    ) -> impl Iterator<Item = &EndpointSlice> {
+        let names = self.slices.get(&NamespacedName::new(namespace, service));
+        let namespace = namespace.to_owned();
+        names
+            .into_iter()
+            .flatten()
+            .filter_map(move |name| self.endpoint_slice(&namespace, name))
     }
 
     /// Carries out a change; whether anything is different now.
@@ -251,6 +295,36 @@ impl Resources {
         self.objects
             .range(ObjectKey::new(kind, "", "")..)
             .take_while(move |(key, _)| key.kind == kind)
+    }
+
+    /// The objects of a kind in a namespace, by name.
+    pub fn in_namespace(
+        &self,
+        kind: Kind,
+        namespace: &str,
+    ) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
+        let namespace = namespace.to_owned();
+        self.objects
+            .range(ObjectKey::new(kind, namespace.clone(), "")..)
+            .take_while(move |(key, _)| key.kind == kind && key.namespace == namespace)
+    }
+
+    /// The ReferenceGrants of a namespace, by name.
+    pub fn reference_grants_in(&self, namespace: &str) -> impl Iterator<Item = &ReferenceGrant> {
+        self.in_namespace(Kind::ReferenceGrant, namespace)
+            .filter_map(|(_, resource)| match resource.object() {
+                Object::ReferenceGrant(grant) => Some(&**grant),
+                _ => None,
+            })
+    }
+
+    /// The Pods of a namespace, by name.
+    pub fn pods_in(&self, namespace: &str) -> impl Iterator<Item = &Pod> {
+        self.in_namespace(Kind::Pod, namespace)
+            .filter_map(|(_, resource)| match resource.object() {
+                Object::Pod(pod) => Some(&**pod),
+                _ => None,
+            })
     }
 
     /// How many objects there are.
@@ -284,6 +358,10 @@ impl Resources {
         reference_grants, reference_grant: ReferenceGrant;
         /// BackendTLSPolicies.
         backend_tls_policies, backend_tls_policy: BackendTlsPolicy;
+        /// XBackends.
+        x_backends, x_backend: XBackend;
+        /// XTelemetryPolicies.
+        x_telemetry_policies, x_telemetry_policy: XTelemetryPolicy;
         /// Namespaces.
         namespaces, namespace: Namespace;
         /// Services.
@@ -299,12 +377,22 @@ impl Resources {
 
 impl FromIterator<Arc<Resource>> for Resources {
     fn from_iter<T: IntoIterator<Item = Arc<Resource>>>(resources: T) -> Self {
-        let pairs = resources
-            .into_iter()
-            .map(|resource| (resource.key().clone(), resource));
-        Resources {
-            objects: pairs.collect(),
+        let mut all = Resources::default();
+        for resource in resources {
+            all.insert(resource);
         }
+        all
+    }
+}
+
+/// The Service of an EndpointSlice.
+fn service_of(resource: &Resource) -> Option<NamespacedName> {
+    match resource.object() {
+        Object::EndpointSlice(slice) => {
+            let service = slice.metadata.label(SERVICE_NAME)?;
+            Some(NamespacedName::new(resource.key.namespace.clone(), service))
+        }
+        _ => None,
     }
 }
 

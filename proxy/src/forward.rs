@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gatepost::rule::{BackendDestination, BackendProtocol, Listener, Retry, Timeouts};
+use gatepost::rule::{BackendDestination, BackendProtocol, Listener, Retry, Timeouts, TlsMode};
 use http::header::HOST;
 use http::{HeaderValue, Request, Response, Uri, Version};
 use tokio::time::{Instant, timeout_at};
@@ -41,7 +41,12 @@ impl Target {
         grpc: bool,
     ) -> Result<Target, ForwardError> {
         let certificate = listener.backend_client_certificate.as_ref();
-        let tls = destination.tls.as_ref();
+        // What a listener passes on is the client's own TLS.
+        let passed_on = listener
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.mode == TlsMode::Passthrough);
+        let tls = destination.tls.as_ref().filter(|_| !passed_on);
         let tls = tls
             .map(|tls| plane.tls_clients.get(tls, certificate))
             .transpose();

@@ -22,6 +22,15 @@ wire! {
 }
 
 impl ParentReference {
+    /// A reference to a whole Gateway.
+    pub fn to_gateway(namespace: &str, name: &str) -> ParentReference {
+        ParentReference {
+            name: name.to_owned(),
+            namespace: Some(namespace.to_owned()),
+            ..ParentReference::default()
+        }
+    }
+
     /// `group`, the Gateway API's by default.
     pub fn group(&self) -> &str {
         self.group.as_deref().unwrap_or(GATEWAY_GROUP)

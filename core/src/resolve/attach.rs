@@ -1,107 +1,162 @@
-//! Which routes hang on which listeners (digest 2.3).
+//! What a route comes to: which listeners it hangs on, and why not (digest 2.3).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Settings;
+use super::backend::Reached;
+use super::context::{Context, Looked};
 use super::finding::{
-    Finding, GatewayFinding, ListenerFinding, ParentFinding, Reason, RouteFinding,
+    Finding, GatewayFinding, ListenerFinding, ListenerSetFinding, ParentFinding, Reason,
+    RouteFinding,
 };
 use super::rule;
-use super::view::{RouteView, routes as views};
-use crate::api::gateway::{FromNamespaces, Listener as ListenerSpec};
+use super::view::RouteView;
 use crate::api::reference::ParentReference;
 use crate::hostname::Hostname;
-use crate::key::{GATEWAY_GROUP, NamespacedName, ObjectKey};
-use crate::resources::Resources;
-use crate::rule::{Route, ServicePort};
+use crate::key::{GATEWAY_GROUP, Kind, NamespacedName, ObjectKey};
+use crate::rule::Route;
 
-/// All routes, attached.
-#[derive(Debug, Default)]
-pub struct Attached {
-    /// What became of each route with a parent of ours.
-    pub routes: BTreeMap<ObjectKey, RouteFinding>,
-    /// The routes of each listener, by Gateway and position.
-    pub by_listener: BTreeMap<(NamespacedName, usize), Vec<Arc<Route>>>,
-    /// Every Service port that a rule refers to.
-    pub ports: BTreeSet<ServicePort>,
+/// A listener: the Gateway or ListenerSet that holds it, and its position there.
+pub(super) type ListenerId = (ObjectKey, usize);
+
+/// A route with a parent of ours.
+#[derive(Clone, Debug)]
+pub(super) struct Attached {
+    pub(super) route: Arc<Route>,
+    pub(super) finding: RouteFinding,
+    pub(super) listeners: BTreeSet<ListenerId>,
+    /// The Gateways whose listeners those are.
+    pub(super) gateways: BTreeSet<NamespacedName>,
+    pub(super) reached: Reached,
 }
 
-/// Attaches all routes and counts them on their listeners.
-pub fn routes(
-    resources: &Resources,
-    settings: &Settings,
-    gateways: &mut BTreeMap<NamespacedName, GatewayFinding>,
-) -> Attached {
-    let mut attached = Attached::default();
-    for view in views(resources) {
-        let ours: Vec<(&ParentReference, NamespacedName)> = view
-            .parents
-            .iter()
-            .filter_map(|reference| {
-                let is_gateway =
-                    reference.group() == GATEWAY_GROUP && reference.kind() == "Gateway";
-                let name = NamespacedName::new(
-                    reference.namespace(&view.key.namespace),
-                    reference.name.clone(),
-                );
-                (is_gateway && gateways.contains_key(&name)).then_some((reference, name))
-            })
-            .collect();
-        if ours.is_empty() {
-            continue;
-        }
-        let compiled = rule::compile(resources, settings, &view);
-        let (hostnames, bad_hostname) = hostnames(&view);
-        let route = Arc::new(Route {
-            key: view.key.clone(),
-            created: view.metadata.created(),
-            hostnames,
-            rules: compiled.rules,
-        });
-        let unusable = bad_hostname.or(compiled.rejected);
-        let mut parents = Vec::new();
-        let mut listeners: BTreeSet<(NamespacedName, usize)> = BTreeSet::new();
-        for (reference, name) in ours {
-            let found = gateways.get(&name).map_or_else(
-                || Ok(Vec::new()),
-                |gateway| candidates(resources, &view, &route, reference, &name, gateway),
-            );
-            let rejected = match found {
-                Err(finding) => Some(finding),
-                Ok(_) if unusable.is_some() => unusable.clone(),
-                Ok(numbers) => {
-                    listeners.extend(numbers.into_iter().map(|number| (name.clone(), number)));
-                    None
-                }
-            };
-            parents.push(ParentFinding {
-                reference: reference.clone(),
-                rejected,
+/// What routes attach to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parents<'p> {
+    pub(super) gateways: &'p BTreeMap<NamespacedName, GatewayFinding>,
+    pub(super) sets: &'p BTreeMap<NamespacedName, ListenerSetFinding>,
+}
+
+struct Parent<'p> {
+    key: ObjectKey,
+    gateway: NamespacedName,
+    listeners: &'p [ListenerFinding],
+    rejected: Option<&'p Finding>,
+}
+
+impl<'p> Parents<'p> {
+    fn find(&self, key: ObjectKey) -> Option<Parent<'p>> {
+        let name = key.namespaced_name();
+        if key.kind == Kind::Gateway {
+            let gateway = self.gateways.get(&name)?;
+            return Some(Parent {
+                key,
+                gateway: name,
+                listeners: &gateway.listeners,
+                rejected: None,
             });
         }
-        for (name, number) in listeners {
-            if let Some(listener) = gateways
-                .get_mut(&name)
-                .and_then(|gateway| gateway.listeners.get_mut(number))
-            {
-                listener.attached = listener.attached.saturating_add(1);
+        let set = self.sets.get(&name)?;
+        Some(Parent {
+            key,
+            gateway: set.gateway.clone(),
+            listeners: &set.listeners,
+            rejected: set.rejected.as_ref(),
+        })
+    }
+}
+
+/// Compiles and attaches a route; `None` if no parent of it is ours.
+pub(super) fn route(
+    context: &Context<'_>,
+    view: &RouteView<'_>,
+    parents: Parents<'_>,
+) -> Option<Attached> {
+    let ours = ours(context, view, parents);
+    if ours.is_empty() {
+        return None;
+    }
+    let compiled = rule::compile(context, view);
+    let (hostnames, bad_hostname) = hostnames(view);
+    let route = Route {
+        key: view.key.clone(),
+        created: view.metadata.created(),
+        hostnames,
+        rules: compiled.rules,
+    };
+    let unusable = bad_hostname.or(compiled.rejected);
+    let mut findings = Vec::new();
+    let mut listeners: BTreeSet<ListenerId> = BTreeSet::new();
+    let mut gateways = BTreeSet::new();
+    for (reference, parent) in ours {
+        let rejected = match candidates(context, view, &route, &reference, &parent) {
+            Err(finding) => Some(finding),
+            Ok(_) if unusable.is_some() => unusable.clone(),
+            Ok(numbers) => {
+                listeners.extend(
+                    numbers
+                        .into_iter()
+                        .map(|number| (parent.key.clone(), number)),
+                );
+                gateways.insert(parent.gateway);
+                None
             }
-            attached
-                .by_listener
-                .entry((name, number))
-                .or_default()
-                .push(route.clone());
-        }
-        let finding = RouteFinding {
-            parents,
+        };
+        findings.push(ParentFinding {
+            reference,
+            rejected,
+        });
+    }
+    Some(Attached {
+        route: Arc::new(route),
+        finding: RouteFinding {
+            parents: findings,
             unresolved: compiled.unresolved,
             dropped: compiled.dropped,
+        },
+        listeners,
+        gateways,
+        reached: compiled.reached,
+    })
+}
+
+/// The parents that are ours: those that are named, then default Gateways that are not.
+fn ours<'p>(
+    context: &Context<'_>,
+    view: &RouteView<'_>,
+    parents: Parents<'p>,
+) -> Vec<(ParentReference, Parent<'p>)> {
+    let mut ours = Vec::new();
+    for reference in view.parents {
+        let kind = match (reference.group(), reference.kind()) {
+            (GATEWAY_GROUP, "Gateway") => Kind::Gateway,
+            (GATEWAY_GROUP, "ListenerSet") => Kind::ListenerSet,
+            _ => continue,
         };
-        attached.routes.insert(view.key.clone(), finding);
-        attached.ports.extend(compiled.ports);
+        let namespace = reference.namespace(&view.key.namespace);
+        let key = ObjectKey::new(kind, namespace, reference.name.clone());
+        context.look(Looked::Parent(key.clone()));
+        if let Some(parent) = parents.find(key) {
+            ours.push((reference.clone(), parent));
+        }
     }
-    attached
+    if view.default_gateways {
+        context.look(Looked::DefaultGateways);
+        let defaults = parents
+            .gateways
+            .iter()
+            .filter(|(_, gateway)| gateway.default_scope);
+        for (name, _) in defaults {
+            let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
+            if ours.iter().any(|(_, parent)| parent.key == key) {
+                continue;
+            }
+            context.look(Looked::Parent(key.clone()));
+            let reference = ParentReference::to_gateway(&name.namespace, &name.name);
+            ours.extend(parents.find(key).map(|parent| (reference, parent)));
+        }
+    }
+    ours
 }
 
 fn hostnames(view: &RouteView<'_>) -> (Vec<Hostname>, Option<Finding>) {
@@ -119,69 +174,60 @@ fn hostnames(view: &RouteView<'_>) -> (Vec<Hostname>, Option<Finding>) {
     (names, bad)
 }
 
-/// The listeners of a Gateway that a reference attaches to, by position.
+/// The listeners of a parent that a reference attaches to, by position.
 fn candidates(
-    resources: &Resources,
+    context: &Context<'_>,
     view: &RouteView<'_>,
     route: &Route,
     reference: &ParentReference,
-    name: &NamespacedName,
-    gateway: &GatewayFinding,
+    parent: &Parent<'_>,
 ) -> Result<Vec<usize>, Finding> {
-    let specs = resources
-        .gateway(&name.namespace, &name.name)
-        .map_or(&[][..], |gateway| &gateway.spec.listeners);
-    let all: Vec<(usize, &ListenerFinding, &ListenerSpec)> = gateway
-        .listeners
-        .iter()
-        .zip(specs)
-        .enumerate()
-        .map(|(number, (finding, spec))| (number, finding, spec))
-        .collect();
-    let named: Vec<_> = all
-        .iter()
-        .filter(|(_, finding, _)| {
+    let key = &parent.key;
+    if let Some(why) = parent.rejected {
+        let message = format!("{key} has no listener that serves: {}", why.message);
+        return Err(Finding::new(Reason::NoMatchingParent, message));
+    }
+    let all = parent.listeners.iter().enumerate();
+    let named: Vec<(usize, &ListenerFinding)> = all
+        .filter(|(_, listener)| {
             let section = reference
                 .section_name
                 .as_deref()
-                .is_none_or(|section| section == &*finding.name);
+                .is_none_or(|section| section == &*listener.name);
             let port = reference
                 .port
-                .is_none_or(|port| port == i32::from(finding.port));
+                .is_none_or(|port| port == i32::from(listener.port));
             section && port
         })
         .collect();
     if named.is_empty() {
-        let there: Vec<String> = all
-            .iter()
-            .map(|(_, finding, _)| format!("`{}` on port {}", finding.name, finding.port))
-            .collect();
-        let wanted = match (&reference.section_name, reference.port) {
-            (Some(section), Some(port)) => format!("no listener `{section}` on port {port}"),
-            (Some(section), None) => format!("no listener `{section}`"),
-            (None, Some(port)) => format!("no listener on port {port}"),
-            (None, None) => "no listener".to_owned(),
-        };
-        let message = format!("Gateway `{name}` has {wanted}; it has {}", there.join(", "));
-        return Err(Finding::new(Reason::NoMatchingParent, message));
+        return Err(no_listener(reference, parent));
     }
     let kinds: Vec<_> = named
         .iter()
-        .filter(|(_, finding, _)| finding.kinds.contains(&view.key.kind))
+        .filter(|(_, listener)| listener.kinds.contains(&view.key.kind))
         .collect();
     let allowed: Vec<_> = kinds
         .iter()
-        .filter(|(_, _, spec)| namespace_allowed(resources, spec, view.key, name))
+        .filter(|(_, listener)| {
+            let namespaces = &listener.namespaces;
+            context.namespace_meant(
+                &namespaces.from,
+                namespaces.selector.as_ref(),
+                &view.key.namespace,
+                &key.namespace,
+            )
+        })
         .collect();
     if allowed.is_empty() {
         let why = if kinds.is_empty() {
             format!(
-                "no listener of Gateway `{name}` that is meant serves {}",
+                "no listener of {key} that is meant serves {}",
                 view.key.kind
             )
         } else {
             format!(
-                "no listener of Gateway `{name}` that is meant admits routes of namespace `{}` (allowedRoutes.namespaces)",
+                "no listener of {key} that is meant admits routes of namespace `{}` (allowedRoutes.namespaces)",
                 view.key.namespace
             )
         };
@@ -189,18 +235,18 @@ fn candidates(
     }
     let meeting: Vec<usize> = allowed
         .iter()
-        .filter(|(_, finding, _)| meets(finding, route, view))
-        .map(|(number, _, _)| *number)
+        .filter(|(_, listener)| meets(listener, route, view))
+        .map(|(number, _)| *number)
         .collect();
     if meeting.is_empty() {
         let own: Vec<&str> = view.hostnames.iter().map(String::as_str).collect();
         let theirs: Vec<&str> = allowed
             .iter()
-            .filter_map(|(_, finding, _)| finding.hostname.as_ref())
+            .filter_map(|(_, listener)| listener.hostname.as_ref())
             .map(Hostname::as_str)
             .collect();
         let message = format!(
-            "no hostname of the route ({}) meets one of the listeners of Gateway `{name}` ({})",
+            "no hostname of the route ({}) meets one of the listeners of {key} ({})",
             own.join(", "),
             theirs.join(", ")
         );
@@ -209,36 +255,32 @@ fn candidates(
     Ok(meeting)
 }
 
+fn no_listener(reference: &ParentReference, parent: &Parent<'_>) -> Finding {
+    let there: Vec<String> = parent
+        .listeners
+        .iter()
+        .map(|listener| format!("`{}` on port {}", listener.name, listener.port))
+        .collect();
+    let wanted = match (&reference.section_name, reference.port) {
+        (Some(section), Some(port)) => format!("no listener `{section}` on port {port}"),
+        (Some(section), None) => format!("no listener `{section}`"),
+        (None, Some(port)) => format!("no listener on port {port}"),
+        (None, None) => "no listener".to_owned(),
+    };
+    let has = if there.is_empty() {
+        "none".to_owned()
+    } else {
+        there.join(", ")
+    };
+    let message = format!("{} has {wanted}; it has {has}", parent.key);
+    Finding::new(Reason::NoMatchingParent, message)
+}
+
 fn meets(listener: &ListenerFinding, route: &Route, view: &RouteView<'_>) -> bool {
     // TCPRoutes and UDPRoutes have no hostnames; a route whose hostnames are all unreadable meets nothing.
     match &listener.hostname {
         None => true,
         Some(_) if view.hostnames.is_empty() => true,
         Some(own) => route.hostnames.iter().any(|name| own.intersects(name)),
-    }
-}
-
-/// `allowedRoutes.namespaces`.
-fn namespace_allowed(
-    resources: &Resources,
-    spec: &ListenerSpec,
-    route: &ObjectKey,
-    gateway: &NamespacedName,
-) -> bool {
-    match spec.routes_from() {
-        FromNamespaces::All => true,
-        FromNamespaces::Same => route.namespace == gateway.namespace,
-        FromNamespaces::Selector => spec.routes_selector().is_some_and(|selector| {
-            let mut labels = resources
-                .namespace("", &route.namespace)
-                .and_then(|namespace| namespace.metadata.labels.clone())
-                .unwrap_or_default();
-            // Kubernetes puts this label on every namespace; files rarely have it.
-            labels
-                .entry("kubernetes.io/metadata.name".to_owned())
-                .or_insert_with(|| route.namespace.clone());
-            selector.matches(&labels)
-        }),
-        _ => false,
     }
 }

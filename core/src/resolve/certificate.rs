@@ -1,16 +1,16 @@
-//! Certificates of listeners: Secret → PEM → DER. The one user of `rustls-pemfile`.
+//! Certificates: Secret → PEM → DER, and those of authorities. The one user of `rustls-pemfile`.
 
 use std::sync::Arc;
 
 use rustls_pemfile::Item;
 
 use super::base64;
+use super::context::Context;
 use super::finding::{Finding, Reason};
 use super::grant;
 use crate::api::reference::SecretObjectReference;
 use crate::api::secret::Secret;
 use crate::key::{Kind, ObjectKey};
-use crate::resources::Resources;
 use crate::rule::{Certificate, PrivateKey};
 
 /// Reads the certificate that a reference of a Gateway or ListenerSet names.
@@ -18,8 +18,8 @@ use crate::rule::{Certificate, PrivateKey};
 /// # Errors
 ///
 /// If it may not be referred to (which is asked first), is not there, or is no certificate with its key.
-pub fn read(
-    resources: &Resources,
+pub(super) fn read(
+    context: &Context<'_>,
     owner: &ObjectKey,
     reference: &SecretObjectReference,
 ) -> Result<Arc<Certificate>, Finding> {
@@ -34,7 +34,7 @@ pub fn read(
     }
     let namespace = reference.namespace(&owner.namespace);
     let to = (Kind::Secret, namespace, reference.name.as_str());
-    if !grant::permits(resources, owner, to) {
+    if !grant::permits(context, owner, to) {
         let message = format!(
             "{owner} may not refer to Secret `{namespace}/{}`: {}",
             reference.name,
@@ -43,7 +43,7 @@ pub fn read(
         return Err(Finding::new(Reason::RefNotPermitted, message));
     }
     let name = format!("Secret `{namespace}/{}`", reference.name);
-    let secret = resources
+    let secret = context
         .secret(namespace, &reference.name)
         .ok_or_else(|| invalid(format!("{name} does not exist")))?;
     if secret.secret_type.as_deref() != Some("kubernetes.io/tls") {
@@ -90,6 +90,19 @@ pub fn read(
         key,
         names,
     }))
+}
+
+/// The certificates of a PEM text, DER; `None` if there is none, or one that cannot be read.
+pub(super) fn authorities(text: &[u8]) -> Option<Vec<Arc<[u8]>>> {
+    let mut reader = std::io::Cursor::new(text);
+    let mut found: Vec<Arc<[u8]>> = Vec::new();
+    while let Some(item) = rustls_pemfile::read_one(&mut reader).ok()? {
+        if let Item::X509Certificate(certificate) = item {
+            der::dns_names(&certificate)?;
+            found.push(Arc::from(&*certificate));
+        }
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 /// The items of a PEM text; it ends at the first that is malformed.

@@ -4,10 +4,21 @@ use std::collections::BTreeMap;
 
 use super::Settings;
 use super::finding::{ClassFinding, Finding, Reason};
+use crate::api::Object;
+use crate::key::{GATEWAY_GROUP, Kind};
 use crate::resources::Resources;
 
+/// The annotation of the Gateway API's CRDs that says which release they are of.
+const BUNDLE_VERSION: &str = "gateway.networking.k8s.io/bundle-version";
+/// The release that is served.
+const RELEASE: &str = "v1.7.";
+
 /// The classes of our controller, by name.
-pub fn classes(resources: &Resources, settings: &Settings) -> BTreeMap<String, ClassFinding> {
+pub(super) fn classes(
+    resources: &Resources,
+    settings: &Settings,
+) -> BTreeMap<String, ClassFinding> {
+    let version = version(resources);
     let mut classes = BTreeMap::new();
     for (key, class) in resources.gateway_classes() {
         if class.spec.controller_name != settings.controller_name {
@@ -25,6 +36,8 @@ pub fn classes(resources: &Resources, settings: &Settings) -> BTreeMap<String, C
             ClassFinding {
                 defined: true,
                 rejected,
+                version: version.clone(),
+                used: false,
             },
         );
     }
@@ -36,8 +49,28 @@ pub fn classes(resources: &Resources, settings: &Settings) -> BTreeMap<String, C
             ClassFinding {
                 defined: false,
                 rejected: None,
+                version: None,
+                used: false,
             },
         );
     }
     classes
+}
+
+/// Which CRD is of another release; without CRDs among the resources nothing speaks against it.
+fn version(resources: &Resources) -> Option<Finding> {
+    let crds = resources.of(Kind::CustomResourceDefinition);
+    let other = crds.filter_map(|(key, resource)| match resource.object() {
+        Object::CustomResourceDefinition(crd) if crd.spec.group == GATEWAY_GROUP => {
+            let version = crd.metadata.annotation(BUNDLE_VERSION).unwrap_or("none");
+            (!version.starts_with(RELEASE)).then(|| (key.name.clone(), version.to_owned()))
+        }
+        _ => None,
+    });
+    let (name, version) = other.into_iter().next()?;
+    let message = format!(
+        "CustomResourceDefinition `{name}` is of bundle version {}, expected {RELEASE}x: what it has in common is served",
+        crate::problem::excerpt(&version)
+    );
+    Some(Finding::new(Reason::UnsupportedVersion, message))
 }

@@ -1,15 +1,15 @@
 //! Addresses behind Service ports: a pure function of Services and EndpointSlices (digest 2.7).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use crate::api::endpoint_slice::EndpointSlice;
+use crate::api::x_backend::XBackendType;
+use crate::key::Kind;
 use crate::resources::Resources;
 use crate::rule::ServicePort;
 
 /// The label by which an EndpointSlice names its Service.
-pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
+pub use crate::resources::SERVICE_NAME;
 
 /// The addresses of one port, ordered, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,18 @@ pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub struct Endpoints {
     /// The addresses.
     pub endpoints: Vec<Endpoint>,
+    /// A name outside of the cluster, whose addresses the caller looks up.
+    pub external: Option<External>,
+}
+
+/// `XBackend.spec.externalHostname` with the port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct External {
+    /// The name to be looked up.
+    pub hostname: Box<str>,
+    /// The port to connect to.
+    pub port: u16,
 }
 
 /// One address.
@@ -48,33 +60,72 @@ impl Endpoints {
     }
 }
 
-/// The addresses of every port asked for.
-pub fn of_ports(
-    resources: &Resources,
-    ports: BTreeSet<ServicePort>,
-) -> BTreeMap<ServicePort, Arc<Endpoints>> {
-    let mut slices: BTreeMap<(&str, &str), Vec<&EndpointSlice>> = BTreeMap::new();
-    for (key, slice) in resources.endpoint_slices() {
-        if let Some(service) = slice.metadata.label(SERVICE_NAME) {
-            slices
-                .entry((&key.namespace, service))
-                .or_default()
-                .push(slice);
-        }
+/// The addresses of a port.
+pub fn of(resources: &Resources, port: &ServicePort) -> Endpoints {
+    match port.kind {
+        Kind::XBackend => of_x_backend(resources, port),
+        _ => of_service(resources, port),
     }
-    let of = |port: &ServicePort| {
-        let slices = slices
-            .get(&(&*port.namespace, &*port.name))
-            .map_or(&[][..], Vec::as_slice);
-        of_port(resources, port, slices)
-    };
-    ports
-        .into_iter()
-        .map(|port| (port.clone(), Arc::new(of(&port))))
-        .collect()
 }
 
-fn of_port(resources: &Resources, port: &ServicePort, slices: &[&EndpointSlice]) -> Endpoints {
+/// Pods by label, or a name outside of the cluster (digest 3.18).
+fn of_x_backend(resources: &Resources, port: &ServicePort) -> Endpoints {
+    let mut endpoints = Endpoints::default();
+    let Some(backend) = resources.x_backend(&port.namespace, &port.name) else {
+        return endpoints;
+    };
+    match &backend.spec.backend_type {
+        XBackendType::EndpointSelector => {
+            let Some(selector) = &backend.spec.endpoint_selector else {
+                return endpoints;
+            };
+            let mut found: BTreeMap<SocketAddr, Endpoint> = BTreeMap::new();
+            for pod in resources.pods_in(&port.namespace) {
+                let labels = &selector.match_labels;
+                let meant = !labels.is_empty()
+                    && labels
+                        .iter()
+                        .all(|(key, value)| pod.metadata.label(key) == Some(value));
+                let Some(status) = pod.status.as_ref().filter(|_| meant) else {
+                    continue;
+                };
+                let ended = matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"));
+                let ready = status.conditions.iter().flatten().any(|condition| {
+                    condition.condition_type == "Ready" && condition.status == "True"
+                });
+                let terminating = pod.metadata.deletion_timestamp.is_some();
+                let several = status.pod_ips.iter().flatten().map(|ip| ip.ip.as_str());
+                let addresses = several.chain(status.pod_ip.as_deref());
+                for address in addresses.filter_map(|text| text.parse::<IpAddr>().ok()) {
+                    let address = SocketAddr::new(address, port.port);
+                    if !ended {
+                        found.entry(address).or_insert(Endpoint {
+                            address,
+                            ready: ready && !terminating,
+                            serving: ready,
+                            terminating,
+                        });
+                    }
+                }
+            }
+            endpoints.endpoints = found.into_values().collect();
+        }
+        XBackendType::ExternalHostname => {
+            endpoints.external = backend
+                .spec
+                .external_hostname
+                .as_ref()
+                .map(|external| External {
+                    hostname: external.hostname.as_str().into(),
+                    port: port.port,
+                });
+        }
+        XBackendType::Other(_) => {}
+    }
+    endpoints
+}
+
+fn of_service(resources: &Resources, port: &ServicePort) -> Endpoints {
     let service = resources.service(&port.namespace, &port.name);
     let ports = service
         .and_then(|service| service.spec.ports.as_deref())
@@ -88,7 +139,7 @@ fn of_port(resources: &Resources, port: &ServicePort, slices: &[&EndpointSlice])
     // Ports are matched by name; a Service with one port may leave it empty.
     let name = service_port.name.as_deref().unwrap_or("");
     let mut found: BTreeMap<SocketAddr, Endpoint> = BTreeMap::new();
-    for slice in slices {
+    for slice in resources.slices_of(&port.namespace, &port.name) {
         let ports = slice.ports.as_deref().unwrap_or_default();
         let numbers = ports
             .iter()
@@ -119,5 +170,6 @@ fn of_port(resources: &Resources, port: &ServicePort, slices: &[&EndpointSlice])
     }
     Endpoints {
         endpoints: found.into_values().collect(),
+        external: None,
     }
 }

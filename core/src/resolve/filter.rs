@@ -1,11 +1,9 @@
 //! Filters: what users write → what runs.
 
-use std::collections::BTreeSet;
-
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use super::Settings;
-use super::backend;
+use super::backend::{self, Reached};
+use super::context::Context;
 use super::finding::{Finding, Reason};
 use crate::api::filter::{
     ExternalAuthProtocolType, FilterType, HttpCorsFilter, HttpExternalAuthFilter, HttpHeader,
@@ -13,16 +11,15 @@ use crate::api::filter::{
     HttpRouteFilter, HttpUrlRewriteFilter, PathModifierType,
 };
 use crate::key::ObjectKey;
-use crate::resources::Resources;
 use crate::rule::{
     Backend, BackendFilters, Cors, CorsOrigin, ExternalAuth, ExternalAuthProtocol, Fault, Filters,
-    HeaderEdit, HeaderEdits, Mirror, PathModifier, Redirect, Rewrite, ServicePort,
+    HeaderEdit, HeaderEdits, Mirror, PathModifier, Redirect, Rewrite,
 };
 use crate::target::{PathPolicy, canonical_path};
 
 /// Filters of a rule or a backend, resolved.
 #[derive(Debug, Default)]
-pub struct Resolved {
+pub(super) struct Resolved {
     /// What runs.
     pub filters: Filters,
     /// References that do not resolve; the filters run without them, or not at all.
@@ -47,13 +44,13 @@ impl From<Filters> for BackendFilters {
 /// # Errors
 ///
 /// If one cannot be carried out: the rule is invalid.
-pub fn resolve(
-    (resources, settings): (&Resources, &Settings),
+pub(super) fn resolve(
+    context: &Context<'_>,
     route: &ObjectKey,
     filters: &[HttpRouteFilter],
     field: &str,
     of_backend: bool,
-    ports: &mut BTreeSet<ServicePort>,
+    reached: &mut Reached,
 ) -> Result<Resolved, Finding> {
     let mut resolved = Resolved::default();
     for (index, filter) in filters.iter().enumerate() {
@@ -66,7 +63,7 @@ pub fn resolve(
         };
         let into = &mut resolved.filters;
         match filter.filter_type {
-            ref other if settings.unsupported_filters.contains(other) => {
+            ref other if context.settings.unsupported_filters.contains(other) => {
                 return Err(unsupported(format!("{at}: type `{other}` is not served")));
             }
             FilterType::RequestHeaderModifier => {
@@ -112,7 +109,7 @@ pub fn resolve(
             }
             FilterType::RequestMirror => {
                 let spec = filter.request_mirror.as_ref().ok_or_else(missing)?;
-                match mirror(resources, route, spec, ports) {
+                match mirror(context, route, spec, reached) {
                     Ok(mirror) => into.mirrors.push(mirror),
                     Err(finding) => {
                         resolved
@@ -142,7 +139,7 @@ pub fn resolve(
             FilterType::ExternalAuth if !of_backend => {
                 let spec = filter.external_auth.as_ref().ok_or_else(missing)?;
                 let at = format!("{at}.externalAuth");
-                match external_auth(resources, route, spec, &at, ports)? {
+                match external_auth(context, route, spec, &at, reached)? {
                     Ok(auth) => once(&at, into.external_auth.replace(auth).is_some())?,
                     // Whoever cannot be asked has not agreed: requests get an error.
                     Err(finding) => {
@@ -265,12 +262,12 @@ fn header_value(text: &str, at: &str) -> Result<HeaderValue, Finding> {
 }
 
 fn mirror(
-    resources: &Resources,
+    context: &Context<'_>,
     route: &ObjectKey,
     spec: &HttpRequestMirrorFilter,
-    ports: &mut BTreeSet<ServicePort>,
+    reached: &mut Reached,
 ) -> Result<Mirror, Finding> {
-    let destination = backend::destination(resources, route, &spec.backend_ref, ports)?;
+    let destination = backend::destination(context, route, &spec.backend_ref, reached)?;
     let positive = |number: i32| u32::try_from(number).unwrap_or(0);
     let (numerator, denominator) = match (&spec.fraction, spec.percent) {
         (Some(fraction), _) => (
@@ -294,12 +291,12 @@ fn mirror(
 }
 
 /// Of the two results, the outer says whether the filter can be carried out, the inner whether its backend is there.
-fn external_auth(
-    resources: &Resources,
+pub(super) fn external_auth(
+    context: &Context<'_>,
     route: &ObjectKey,
     spec: &HttpExternalAuthFilter,
     at: &str,
-    ports: &mut BTreeSet<ServicePort>,
+    reached: &mut Reached,
 ) -> Result<Result<ExternalAuth, Finding>, Finding> {
     let names = |list: Option<&Vec<String>>, member: &str| {
         let parse = |name: &String| {
@@ -340,7 +337,7 @@ fn external_auth(
         }
     };
     let size = spec.forward_body.as_ref().and_then(|body| body.max_size);
-    let destination = match backend::destination(resources, route, &spec.backend_ref, ports) {
+    let destination = match backend::destination(context, route, &spec.backend_ref, reached) {
         Ok(destination) => destination,
         Err(finding) => return Ok(Err(finding)),
     };

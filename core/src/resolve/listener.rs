@@ -1,104 +1,26 @@
-//! Listeners of Gateways: which serve, and what they are in conflict with.
+//! One listener: what it serves, and what is wrong with it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Settings;
+use super::backend::Reached;
 use super::certificate;
-use super::finding::{ClassFinding, Finding, GatewayFinding, ListenerFinding, Reason};
+use super::context::Context;
+use super::filter;
+use super::finding::{Finding, ListenerFinding, Namespaces, Reason};
+use super::frontend::Frontend;
 use crate::api::gateway::{
-    AddressType, Gateway, Listener as ListenerSpec, ProtocolType, TlsModeType,
+    Listener as ListenerSpec, ListenerFilterType, ListenerRequestFilter, ProtocolType, TlsModeType,
 };
 use crate::hostname::Hostname;
-use crate::key::{Kind, NamespacedName, ObjectKey};
-use crate::resources::Resources;
-use crate::rule::{Certificate, Listener, ListenerTls, Protocol, Route, TlsMode};
+use crate::key::{Kind, ObjectKey};
+use crate::rule::{Certificate, Fault, ListenerFilter, ListenerTls, Protocol, TlsMode};
 
-/// The Gateways of our classes with their listeners judged; no routes yet.
-pub fn gateways(
-    resources: &Resources,
-    settings: &Settings,
-    classes: &BTreeMap<String, ClassFinding>,
-) -> BTreeMap<NamespacedName, GatewayFinding> {
-    let accepted = |gateway: &Gateway| {
-        classes
-            .get(&gateway.spec.gateway_class_name)
-            .is_some_and(|class| class.rejected.is_none())
-    };
-    let mut ours: Vec<(&ObjectKey, &Gateway)> = resources
-        .gateways()
-        .filter(|(_, gateway)| accepted(gateway))
-        .collect();
-    // Older Gateways keep what conflicts at a shared address.
-    ours.sort_by(|(a, one), (b, two)| {
-        let age = |gateway: &Gateway| {
-            (
-                gateway.metadata.created().is_none(),
-                gateway.metadata.created(),
-            )
-        };
-        age(one)
-            .cmp(&age(two))
-            .then_with(|| a.tie_break().cmp(b.tie_break()))
-    });
-    let mut shared = Claims::default();
-    let mut found = BTreeMap::new();
-    for (key, gateway) in ours {
-        let mut finding = judge(resources, key, gateway);
-        conflicts_inside(&mut finding.listeners);
-        if settings.shared_address && finding.addresses.is_empty() {
-            shared.admit(key, &mut finding.listeners);
-        }
-        found.insert(key.namespaced_name(), finding);
-    }
-    found
-}
-
-fn judge(resources: &Resources, key: &ObjectKey, gateway: &Gateway) -> GatewayFinding {
-    let mut addresses = Vec::new();
-    let mut rejected = None;
-    for address in gateway.spec.addresses.iter().flatten() {
-        match (address.address_type(), address.value.as_deref()) {
-            (AddressType::IpAddress, Some(value)) => addresses.push(value.to_owned()),
-            (AddressType::IpAddress, None) => {}
-            (other, value) => {
-                let message = format!(
-                    "address `{}` has type {other}, expected IPAddress",
-                    value.unwrap_or_default()
-                );
-                rejected = Some(Finding::new(Reason::UnsupportedAddress, message));
-            }
-        }
-    }
-    if let Some(parameters) = gateway
-        .spec
-        .infrastructure
-        .as_ref()
-        .and_then(|i| i.parameters_ref.as_ref())
-    {
-        let message = format!(
-            "infrastructure.parametersRef names {} `{}`: no kind of parameters is supported, so remove the reference",
-            parameters.kind, parameters.name
-        );
-        rejected = Some(Finding::new(Reason::InvalidParameters, message));
-    }
-    let listeners = gateway
-        .spec
-        .listeners
-        .iter()
-        .map(|listener| listener_finding(resources, key, listener))
-        .collect();
-    GatewayFinding {
-        addresses,
-        rejected,
-        listeners,
-    }
-}
-
-fn listener_finding(
-    resources: &Resources,
+/// Judges a listener of a Gateway or ListenerSet by itself; conflicts come later.
+pub(super) fn judge(
+    context: &Context<'_>,
     owner: &ObjectKey,
     spec: &ListenerSpec,
+    frontend: &Frontend,
 ) -> ListenerFinding {
     let mut finding = ListenerFinding {
         name: spec.name.as_str().into(),
@@ -106,11 +28,17 @@ fn listener_finding(
         protocol: None,
         hostname: None,
         kinds: Vec::new(),
+        namespaces: Namespaces {
+            from: spec.routes_from().clone(),
+            selector: spec.routes_selector().cloned(),
+        },
         rejected: None,
         conflict: None,
         unresolved: None,
+        overlap: None,
         tls: None,
-        attached: 0,
+        filters: Vec::new(),
+        reached: Reached::default(),
     };
     let protocol = match spec.protocol {
         ProtocolType::Http => Protocol::Http,
@@ -138,8 +66,12 @@ fn listener_finding(
     }
     kinds(spec, protocol, &mut finding);
     if matches!(protocol, Protocol::Https | Protocol::Tls) {
-        tls(resources, owner, spec, protocol, &mut finding);
+        tls(context, owner, spec, protocol, &mut finding);
     }
+    if protocol == Protocol::Https {
+        clients(frontend, &mut finding);
+    }
+    filters(context, owner, spec, protocol, &mut finding);
     finding
 }
 
@@ -179,7 +111,7 @@ fn kinds(spec: &ListenerSpec, protocol: Protocol, finding: &mut ListenerFinding)
 }
 
 fn tls(
-    resources: &Resources,
+    context: &Context<'_>,
     owner: &ObjectKey,
     spec: &ListenerSpec,
     protocol: Protocol,
@@ -216,7 +148,7 @@ fn tls(
             });
         }
         for reference in references {
-            match certificate::read(resources, owner, reference) {
+            match certificate::read(context, owner, reference) {
                 Ok(certificate) => certificates.push(certificate),
                 Err(found) => {
                     finding.unresolved.get_or_insert(found);
@@ -224,134 +156,117 @@ fn tls(
             }
         }
     }
-    finding.tls = Some((mode, certificates));
+    finding.tls = Some(ListenerTls {
+        mode,
+        certificates,
+        client_validation: None,
+    });
 }
 
-/// What cannot share a port: everything but UDP is one family there.
-fn family(protocol: Protocol) -> u8 {
-    match protocol {
-        Protocol::Udp => 0,
-        Protocol::Tcp => 1,
-        Protocol::Http => 2,
-        // HTTPS and TLS are told apart by the server name.
-        Protocol::Https | Protocol::Tls => 3,
+/// What the Gateway asks of clients at this port.
+fn clients(frontend: &Frontend, finding: &mut ListenerFinding) {
+    let asked = frontend.at(finding.port);
+    if let Some(unresolved) = &asked.unresolved {
+        finding.unresolved.get_or_insert_with(|| unresolved.clone());
+    }
+    if let Some(rejected) = &asked.rejected {
+        finding.rejected.get_or_insert_with(|| rejected.clone());
+    }
+    if let Some(tls) = &mut finding.tls {
+        tls.client_validation = asked.validation.clone();
     }
 }
 
-fn same_socket(one: Protocol, two: Protocol) -> bool {
-    (one == Protocol::Udp) == (two == Protocol::Udp)
-}
-
-/// Conflicts inside one Gateway have no winner (digest 4.4).
-fn conflicts_inside(listeners: &mut [ListenerFinding]) {
-    let judged: Vec<Option<Finding>> = listeners
-        .iter()
-        .enumerate()
-        .map(|(at, one)| {
-            let mut others = listeners
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != at);
-            others.find_map(|(_, other)| conflict(one, other, None))
-        })
-        .collect();
-    for (listener, conflict) in listeners.iter_mut().zip(judged) {
-        listener.conflict = conflict;
-    }
-}
-
-fn conflict(
-    one: &ListenerFinding,
-    other: &ListenerFinding,
-    gateway: Option<&ObjectKey>,
-) -> Option<Finding> {
-    let (a, b) = (one.protocol?, other.protocol?);
-    if one.port != other.port || !same_socket(a, b) {
-        return None;
-    }
-    let of = gateway.map_or_else(String::new, |key| format!(" of {key}"));
-    if family(a) != family(b) {
+/// `filters.requests`: they run in this order, and none is ever left out (digest 3.16).
+fn filters(
+    context: &Context<'_>,
+    owner: &ObjectKey,
+    spec: &ListenerSpec,
+    protocol: Protocol,
+    finding: &mut ListenerFinding,
+) {
+    let requests = spec
+        .filters
+        .as_ref()
+        .and_then(|filters| filters.requests.as_deref());
+    let requests = requests.unwrap_or_default();
+    if !requests.is_empty() && !matches!(protocol, Protocol::Http | Protocol::Https) {
         let message = format!(
-            "port {} is used with another protocol by listener `{}`{of}",
-            one.port, other.name
+            "filters.requests: a listener of protocol {} has no requests, expected HTTP or HTTPS",
+            spec.protocol
         );
-        return Some(Finding::new(Reason::ProtocolConflict, message));
+        finding
+            .rejected
+            .get_or_insert_with(|| Finding::new(Reason::InvalidListenerFilter, message));
+        return;
     }
-    let same = one.hostname == other.hostname || matches!(a, Protocol::Tcp | Protocol::Udp);
-    same.then(|| {
-        let host = one
-            .hostname
-            .as_ref()
-            .map_or("no hostname", Hostname::as_str);
-        let message = format!(
-            "port {} with {host} is used by listener `{}`{of} too",
-            one.port, other.name
-        );
-        Finding::new(Reason::HostnameConflict, message)
-    })
-}
-
-/// What earlier Gateways hold at the shared address.
-#[derive(Default)]
-struct Claims {
-    held: Vec<(ObjectKey, ListenerFinding)>,
-}
-
-impl Claims {
-    fn admit(&mut self, key: &ObjectKey, listeners: &mut [ListenerFinding]) {
-        for listener in listeners.iter_mut().filter(|listener| listener.accepted()) {
-            listener.conflict = self
-                .held
-                .iter()
-                .find_map(|(owner, held)| conflict(listener, held, Some(owner)));
+    for (index, request) in requests.iter().enumerate() {
+        let at = format!("filters.requests[{index}]");
+        match one_filter(context, owner, request, &at, &mut finding.reached) {
+            Ok((filter, unresolved)) => {
+                finding.filters.push(filter);
+                if let Some(unresolved) = unresolved {
+                    finding.unresolved.get_or_insert(unresolved);
+                }
+            }
+            Err(rejected) => {
+                finding.rejected.get_or_insert(rejected);
+            }
         }
-        let kept = listeners.iter().filter(|listener| listener.accepted());
-        self.held
-            .extend(kept.map(|listener| (key.clone(), listener.clone())));
     }
 }
 
-/// The listeners of a Gateway that serve, with the routes attached to each.
-pub fn serving(
-    gateway: &NamespacedName,
-    finding: &GatewayFinding,
-    routes: &BTreeMap<(NamespacedName, usize), Vec<Arc<Route>>>,
-) -> Vec<Arc<Listener>> {
-    if finding.rejected.is_some() {
-        return Vec::new();
-    }
-    let serving = finding
-        .listeners
-        .iter()
-        .enumerate()
-        .filter(|(_, listener)| listener.serves());
-    let listener = |(number, listener): (usize, &ListenerFinding)| {
-        Some(Arc::new(Listener {
-            owner: ObjectKey::new(
-                Kind::Gateway,
-                gateway.namespace.clone(),
-                gateway.name.clone(),
-            ),
-            gateway: gateway.clone(),
-            name: listener.name.clone(),
-            port: listener.port,
-            protocol: listener.protocol?,
-            hostname: listener.hostname.clone(),
-            tls: listener
-                .tls
-                .clone()
-                .map(|(mode, certificates)| ListenerTls {
-                    mode,
-                    certificates,
-                    client_validation: None,
-                }),
-            backend_client_certificate: None,
-            filters: Vec::new(),
-            routes: routes
-                .get(&(gateway.clone(), number))
-                .cloned()
-                .unwrap_or_default(),
-        }))
+type OneFilter = (ListenerFilter, Option<Finding>);
+
+fn one_filter(
+    context: &Context<'_>,
+    owner: &ObjectKey,
+    spec: &ListenerRequestFilter,
+    at: &str,
+    reached: &mut Reached,
+) -> Result<OneFilter, Finding> {
+    let missing = || {
+        let message = format!("{at}: the settings of {} are missing", spec.filter_type);
+        Finding::new(Reason::InvalidListenerFilter, message)
     };
-    serving.filter_map(listener).collect()
+    // What cannot be asked has not agreed: requests get an error.
+    let fault = |finding: Finding| {
+        let reason = match finding.reason {
+            Reason::RefNotPermitted => Reason::RefNotPermitted,
+            _ => Reason::InvalidListenerFilterRef,
+        };
+        let finding = Finding::new(reason, format!("{at}: {}", finding.message));
+        let filter = ListenerFilter::Fault(Fault {
+            reason: finding.message.as_str().into(),
+        });
+        (filter, Some(finding))
+    };
+    match &spec.filter_type {
+        ListenerFilterType::ExternalAuth => {
+            let auth = spec.external_auth.as_ref().ok_or_else(missing)?;
+            let field = format!("{at}.externalAuth");
+            match filter::external_auth(context, owner, auth, &field, reached)? {
+                Ok(auth) => Ok((ListenerFilter::ExternalAuth(Box::new(auth)), None)),
+                Err(finding) => Ok(fault(finding)),
+            }
+        }
+        ListenerFilterType::ExtensionRef => {
+            let reference = spec.extension_ref.as_ref().ok_or_else(missing)?;
+            let message = format!(
+                "extensionRef names {} `{}` of group `{}`: no kind of extension is known",
+                reference.kind, reference.name, reference.group
+            );
+            Ok(fault(Finding::new(
+                Reason::InvalidListenerFilterRef,
+                message,
+            )))
+        }
+        ListenerFilterType::Other(other) => {
+            let shown = crate::problem::excerpt(other);
+            let message = format!(
+                "{at}: type `{shown}` is not supported, expected ExternalAuth or ExtensionRef"
+            );
+            Err(Finding::new(Reason::UnsupportedValue, message))
+        }
+    }
 }

@@ -3,33 +3,44 @@
 //! Resolution is total: whatever the resources are, tables and findings come out. It is the only part that sees both what
 //! users write ([`crate::api`]) and what runs ([`crate::rule`]).
 //!
-//! Steps: [`class`] says which Gateways are ours, [`listener`] which listeners serve, [`attach`] which routes hang on them,
-//! [`rule`](mod@rule), [`filter`] and [`backend`] make rules of them; [`grant`] answers for references between namespaces,
-//! [`certificate`] reads Secrets, [`endpoints`] turns EndpointSlices into addresses.
+//! Steps: `class` says which Gateways are ours, `gateway` and `listener` which listeners serve and `conflict` which
+//! cannot stand beside each other, `attach` which routes hang on them, `rule`, `filter` and `backend` make
+//! rules of them; `policy` and `telemetry` are about backends and Gateways, `grant` answers for references between
+//! namespaces, `certificate` and `trust` read Secrets and ConfigMaps, [`endpoints`] turns EndpointSlices into addresses.
+//! `state` runs them, over what a change touches.
 
-pub mod attach;
-pub mod backend;
+mod attach;
+mod backend;
 mod base64;
-pub mod certificate;
-pub mod class;
+mod certificate;
+mod class;
+mod conflict;
+mod context;
 pub mod endpoints;
-pub mod filter;
+mod filter;
 pub mod finding;
-pub mod grant;
-pub mod listener;
-pub mod rule;
-pub mod view;
+mod frontend;
+mod gateway;
+mod grant;
+mod listener;
+mod policy;
+mod rule;
+mod state;
+mod telemetry;
+mod trust;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::filter::FilterType;
-use crate::key::{NamespacedName, ObjectKey};
+use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::pattern::PatternLimits;
-use crate::resources::Resources;
 use crate::rule::{Listener, ServicePort};
+pub use backend::Reached;
 use endpoints::Endpoints;
-use finding::{ClassFinding, GatewayFinding, RouteFinding};
+use finding::{ClassFinding, GatewayFinding, ListenerSetFinding, PolicyFinding, RouteFinding};
+pub(crate) use state::{Changed, State, Touched};
 
 /// What resolution is told besides the resources.
 #[derive(Clone, Debug)]
@@ -45,43 +56,41 @@ pub struct Settings {
     pub pattern_limits: PatternLimits,
     /// Types of filters that the caller's data plane does not carry out: rules that use them are invalid.
     pub unsupported_filters: Vec<FilterType>,
+    /// Whether the caller's data plane sends spans.
+    pub tracing: bool,
 }
 
 /// What resolution came to.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Resolved {
     /// GatewayClasses of ours, by name.
     pub classes: BTreeMap<String, ClassFinding>,
     /// Gateways of ours.
     pub gateways: BTreeMap<NamespacedName, GatewayFinding>,
-    /// Routes that name a Gateway of ours as parent.
+    /// ListenerSets of Gateways of ours.
+    pub listener_sets: BTreeMap<NamespacedName, ListenerSetFinding>,
+    /// Routes that name a Gateway or ListenerSet of ours as parent.
     pub routes: BTreeMap<ObjectKey, RouteFinding>,
+    /// How many routes hang on a listener, by the object that holds it and its position there; none is not listed.
+    pub attached: BTreeMap<(ObjectKey, usize), usize>,
+    /// Policies and XBackends; one that no Gateway of ours reaches has no ancestor.
+    pub policies: BTreeMap<ObjectKey, PolicyFinding>,
     /// The listeners that serve, by Gateway.
     pub listeners: BTreeMap<NamespacedName, Vec<Arc<Listener>>>,
-    /// The addresses of every Service port that a route refers to.
+    /// The addresses of every port that is referred to.
     pub endpoints: BTreeMap<ServicePort, Arc<Endpoints>>,
 }
 
-/// Resolves all resources.
-pub fn resolve(resources: &Resources, settings: &Settings) -> Resolved {
-    let classes = class::classes(resources, settings);
-    let mut gateways = listener::gateways(resources, settings, &classes);
-    let attached = attach::routes(resources, settings, &mut gateways);
-    let listeners = gateways
-        .iter()
-        .map(|(name, gateway)| {
-            (
-                name.clone(),
-                listener::serving(name, gateway, &attached.by_listener),
-            )
-        })
-        .collect();
-    let endpoints = endpoints::of_ports(resources, attached.ports);
-    Resolved {
-        classes,
-        gateways,
-        routes: attached.routes,
-        listeners,
-        endpoints,
+impl Resolved {
+    /// Whether there is a finding of an object.
+    pub fn finds(&self, key: &ObjectKey) -> bool {
+        match key.kind {
+            Kind::GatewayClass => self.classes.contains_key(&key.name),
+            Kind::Gateway => self.gateways.contains_key(&key.namespaced_name()),
+            Kind::ListenerSet => self.listener_sets.contains_key(&key.namespaced_name()),
+            kind if kind.is_route() => self.routes.contains_key(key),
+            _ => self.policies.contains_key(key),
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! Rules of routes: what users write → what runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
-use super::Settings;
-use super::backend;
+use super::backend::{self, Reached};
+use super::context::Context;
 use super::filter;
 use super::finding::{Finding, Reason};
 use super::view::{RouteView, RulesView};
@@ -21,17 +21,15 @@ use crate::api::layer4_route::Layer4Rule;
 use crate::api::reference::BackendRef;
 use crate::key::ObjectKey;
 use crate::pattern::Pattern;
-use crate::resources::Resources;
 use crate::rule::{
     Backend, BackendFilters, Backends, Filters, GrpcMatch, HeaderMatch, Matches, PathMatch,
-    QueryMatch, RequestMatch, Retry, Rule, ServicePort, SessionPersistence, SessionToken, Timeouts,
-    ValueMatch,
+    QueryMatch, RequestMatch, Retry, Rule, SessionPersistence, SessionToken, Timeouts, ValueMatch,
 };
 use crate::target::{PathPolicy, canonical_path};
 
 /// The rules of a route, compiled.
 #[derive(Debug, Default)]
-pub struct Compiled {
+pub(super) struct Compiled {
     /// Those that can be run.
     pub rules: Vec<Arc<Rule>>,
     /// Why none can.
@@ -40,21 +38,16 @@ pub struct Compiled {
     pub dropped: Option<Finding>,
     /// Which reference does not resolve.
     pub unresolved: Option<Finding>,
-    /// The Service ports that are referred to.
-    pub ports: BTreeSet<ServicePort>,
+    /// What is referred to.
+    pub reached: Reached,
 }
 
-pub(super) fn compile(
-    resources: &Resources,
-    settings: &Settings,
-    view: &RouteView<'_>,
-) -> Compiled {
+pub(super) fn compile(context: &Context<'_>, view: &RouteView<'_>) -> Compiled {
     let mut compiler = Compiler {
-        resources,
-        settings,
+        context,
         route: view.key,
         unresolved: None,
-        ports: BTreeSet::new(),
+        reached: Reached::default(),
     };
     let results: Vec<Result<Rule, Finding>> = match view.rules {
         RulesView::Http(rules) => numbered(rules)
@@ -69,7 +62,7 @@ pub(super) fn compile(
     };
     let mut compiled = Compiled {
         unresolved: compiler.unresolved,
-        ports: compiler.ports,
+        reached: compiler.reached,
         ..Compiled::default()
     };
     let mut failed: Vec<(usize, Finding)> = Vec::new();
@@ -100,11 +93,10 @@ fn numbered<T>(rules: &[T]) -> impl Iterator<Item = (u16, &T)> {
 }
 
 struct Compiler<'r> {
-    resources: &'r Resources,
-    settings: &'r Settings,
+    context: &'r Context<'r>,
     route: &'r ObjectKey,
     unresolved: Option<Finding>,
-    ports: BTreeSet<ServicePort>,
+    reached: Reached,
 }
 
 impl Compiler<'_> {
@@ -187,12 +179,12 @@ impl Compiler<'_> {
         of_backend: bool,
     ) -> Result<Filters, Finding> {
         let resolved = filter::resolve(
-            (self.resources, self.settings),
+            self.context,
             self.route,
             filters,
             at,
             of_backend,
-            &mut self.ports,
+            &mut self.reached,
         )?;
         if let Some(finding) = resolved.unresolved {
             self.unresolved.get_or_insert(finding);
@@ -219,10 +211,10 @@ impl Compiler<'_> {
         at: &str,
     ) -> Backend {
         let destination = backend::destination(
-            self.resources,
+            self.context,
             self.route,
             &reference.object(),
-            &mut self.ports,
+            &mut self.reached,
         );
         let destination = destination.map_err(|finding| {
             let invalid = backend::invalid(&finding);
@@ -243,7 +235,7 @@ impl Compiler<'_> {
     }
 
     fn pattern(&self, text: &str, at: &str) -> Result<Pattern, Finding> {
-        Pattern::parse(text, &self.settings.pattern_limits)
+        Pattern::parse(text, &self.context.settings.pattern_limits)
             .map_err(|error| unsupported(format!("{at}: {error}")))
     }
 
@@ -415,7 +407,7 @@ fn retry(spec: &HttpRouteRetry, at: &str) -> Result<Retry, Finding> {
     })
 }
 
-fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence, Finding> {
+pub(super) fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence, Finding> {
     let at = format!("{at}.sessionPersistence");
     let token = match spec.persistence_type() {
         SessionPersistenceType::Cookie => {

@@ -1,13 +1,14 @@
 //! Routes of all kinds, seen alike.
 
 use crate::api::Object;
+use crate::api::gateway::DefaultScope;
 use crate::api::grpc_route::GrpcRouteRule;
 use crate::api::http_route::HttpRouteRule;
 use crate::api::layer4_route::Layer4Rule;
 use crate::api::meta::ObjectMeta;
 use crate::api::reference::ParentReference;
 use crate::key::ObjectKey;
-use crate::resources::{Resource, Resources};
+use crate::resources::Resource;
 
 /// What attachment looks at.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,8 @@ pub(super) struct RouteView<'r> {
     pub(super) metadata: &'r ObjectMeta,
     pub(super) parents: &'r [ParentReference],
     pub(super) hostnames: &'r [String],
+    /// Whether it asks for default Gateways.
+    pub(super) default_gateways: bool,
     pub(super) rules: RulesView<'r>,
 }
 
@@ -26,21 +29,14 @@ pub(super) enum RulesView<'r> {
     Layer4(&'r [Layer4Rule]),
 }
 
-/// All routes, by kind, namespace and name.
-pub(super) fn routes(resources: &Resources) -> impl Iterator<Item = RouteView<'_>> {
-    let kinds = crate::key::Kind::all().filter(|kind| kind.is_route());
-    kinds
-        .flat_map(|kind| resources.of(kind))
-        .filter_map(|(_, resource)| view(resource))
-}
-
-fn view(resource: &Resource) -> Option<RouteView<'_>> {
-    let (parents, hostnames, rules) = match resource.object() {
+pub(super) fn view(resource: &Resource) -> Option<RouteView<'_>> {
+    let (parents, hostnames, scope, rules) = match resource.object() {
         Object::HttpRoute(route) => {
             let spec = &route.spec;
             (
                 &spec.parent_refs,
                 &spec.hostnames,
+                &spec.use_default_gateways,
                 RulesView::Http(spec.rules()),
             )
         }
@@ -49,6 +45,7 @@ fn view(resource: &Resource) -> Option<RouteView<'_>> {
             (
                 &spec.parent_refs,
                 &spec.hostnames,
+                &spec.use_default_gateways,
                 RulesView::Grpc(spec.rules.as_deref().unwrap_or_default()),
             )
         }
@@ -57,17 +54,20 @@ fn view(resource: &Resource) -> Option<RouteView<'_>> {
             (
                 &spec.parent_refs,
                 &spec.hostnames,
+                &spec.use_default_gateways,
                 RulesView::Layer4(&spec.rules),
             )
         }
         Object::TcpRoute(route) => (
             &route.spec.parent_refs,
             &None,
+            &route.spec.use_default_gateways,
             RulesView::Layer4(&route.spec.rules),
         ),
         Object::UdpRoute(route) => (
             &route.spec.parent_refs,
             &None,
+            &route.spec.use_default_gateways,
             RulesView::Layer4(&route.spec.rules),
         ),
         _ => return None,
@@ -77,6 +77,7 @@ fn view(resource: &Resource) -> Option<RouteView<'_>> {
         metadata: resource.object().metadata(),
         parents: parents.as_deref().unwrap_or_default(),
         hostnames: hostnames.as_deref().unwrap_or_default(),
+        default_gateways: *scope == Some(DefaultScope::All),
         rules,
     })
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::filter::BackendFilters;
 use super::listener::Certificate;
+use super::retry::RetryBudget;
 use super::session::SessionPersistence;
 
 /// One entry of `backendRefs`. An invalid one keeps its place and its share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Backend {
     /// Position in the rule's `backendRefs`.
     pub index: u16,
@@ -21,7 +22,7 @@ pub struct Backend {
 }
 
 /// A destination that exists. Its addresses are looked up by [`ServicePort`]; they change far more often than routes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BackendDestination {
     /// The Service (or XBackend) and its port.
     pub port: ServicePort,
@@ -29,8 +30,10 @@ pub struct BackendDestination {
     pub protocol: BackendProtocol,
     /// TLS toward it (BackendTLSPolicy, `XBackend.spec.tls`); `None` is clear text.
     pub tls: Option<Arc<BackendTls>>,
-    /// Sessions inside it (`XBackend.spec.sessionPersistence`).
+    /// Sessions inside it (`XBackend.spec.sessionPersistence`, or the deprecated one of an XBackendTrafficPolicy).
     pub session: Option<Arc<SessionPersistence>>,
+    /// How many retries it may get (XBackendTrafficPolicy); `None` leaves that to the caller.
+    pub retry_budget: Option<Arc<RetryBudget>>,
 }
 
 /// A port of a Service or XBackend: the name under which addresses are kept.

@@ -5,7 +5,7 @@ use http::HeaderName;
 use super::backend::Backend;
 
 /// `HTTPExternalAuthFilter`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExternalAuth {
     /// Who is asked.
     pub backend: Backend,
@@ -16,7 +16,7 @@ pub struct ExternalAuth {
 }
 
 /// `HTTPExternalAuthFilter.protocol` with its settings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ExternalAuthProtocol {
     /// HTTP: 200 allows, everything else is the client's answer.
     Http {

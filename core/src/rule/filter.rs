@@ -10,7 +10,7 @@ use super::redirect::Redirect;
 use super::rewrite::Rewrite;
 
 /// The filters of a rule (`HTTPRouteRule.filters`). They run in the order of the fields, whatever the order of the list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filters {
     /// Why no request may pass: a filter that could not be resolved is never skipped.
     pub fault: Option<Fault>,
@@ -31,7 +31,7 @@ pub struct Filters {
 }
 
 /// The filters of one backend (`HTTPBackendRef.filters`): they run after the rule's, when that backend is picked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BackendFilters {
     /// Why no request may reach this backend.
     pub fault: Option<Fault>,

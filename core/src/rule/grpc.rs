@@ -3,7 +3,7 @@
 use super::request::{HeaderMatch, ValueMatch};
 
 /// One entry of `GRPCRouteRule.matches`: all of it has to hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GrpcMatch {
     /// Position in the rule's `matches`.
     pub index: u16,

@@ -11,7 +11,7 @@ use crate::hostname::Hostname;
 use crate::key::ObjectKey;
 
 /// A listener that serves: accepted, not in conflict, its references resolved as far as serving needs it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Listener {
     /// The Gateway or ListenerSet that holds it.
     pub owner: ObjectKey,
@@ -47,7 +47,7 @@ pub enum Protocol {
 }
 
 /// `ListenerTLSConfig`, resolved.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ListenerTls {
     /// `mode`.
     pub mode: TlsMode,
@@ -120,7 +120,7 @@ pub struct ClientValidation {
 }
 
 /// One entry of `listeners[].filters.requests`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ListenerFilter {
     /// `ExternalAuth`.
     ExternalAuth(Box<ExternalAuth>),

@@ -3,7 +3,7 @@
 use super::backend::Backend;
 
 /// `HTTPRequestMirrorFilter` whose backend could be resolved; one that could not be is left out of the rule.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mirror {
     /// Where the copy goes. Its weight means nothing.
     pub backend: Backend,

@@ -41,7 +41,7 @@ pub use mirror::Mirror;
 pub use precedence::{Precedence, PrecedenceStep};
 pub use redirect::{Origin, Redirect};
 pub use request::{HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
-pub use retry::{Retry, Timeouts};
+pub use retry::{Retry, RetryBudget, Timeouts};
 pub use rewrite::{PathModifier, Rewrite};
 pub use select::{Backends, NoBackend, Picked, Tickets};
 pub use session::{SessionPersistence, SessionToken};
@@ -55,7 +55,7 @@ use crate::timestamp::Timestamp;
 /// A route as it hangs on listeners: its names, its age and its rules.
 ///
 /// One value serves every listener that the route attaches to; the listener's own hostname decides which requests come in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// Kind, namespace and name; the kind says which [`Matches`] its rules hold.
     pub key: ObjectKey,
@@ -68,7 +68,7 @@ pub struct Route {
 }
 
 /// One rule of a route: what matches, what is done, where it goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Position in the route's `spec.rules`, counted before invalid rules were dropped.
     pub index: u16,
@@ -89,7 +89,7 @@ pub struct Rule {
 }
 
 /// What the rules of the different kinds of route look at. A rule matches if any entry of its list does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Matches {
     /// HTTPRoute. Never empty: without `matches` a rule holds one prefix match of `/`.
     Http(Vec<RequestMatch>),

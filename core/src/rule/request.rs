@@ -5,7 +5,7 @@ use http::{HeaderName, Method};
 use crate::pattern::Pattern;
 
 /// One entry of `HTTPRouteRule.matches`: all of it has to hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RequestMatch {
     /// Position in the rule's `matches`.
     pub index: u16,
@@ -20,7 +20,7 @@ pub struct RequestMatch {
 }
 
 /// `HTTPPathMatch`, with its value in canonical form (see [`crate::target`]).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PathMatch {
     /// The whole canonical path.
     Exact(Box<[u8]>),
@@ -31,7 +31,7 @@ pub enum PathMatch {
 }
 
 /// The value of a header, query parameter or gRPC name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ValueMatch {
     /// The whole value, byte for byte.
     Exact(Box<[u8]>),
@@ -40,7 +40,7 @@ pub enum ValueMatch {
 }
 
 /// `HTTPHeaderMatch`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct HeaderMatch {
     /// The field's name; case does not matter.
     pub name: HeaderName,
@@ -49,7 +49,7 @@ pub struct HeaderMatch {
 }
 
 /// `HTTPQueryParamMatch`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct QueryMatch {
     /// The decoded name; case matters.
     pub name: Box<str>,

@@ -27,6 +27,19 @@ pub struct Retry {
     pub backoff: Option<Duration>,
 }
 
+/// `RetryConstraint` of an XBackendTrafficPolicy: how many retries a backend may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryBudget {
+    /// `budget.percent`: retries may be this share of the requests of the interval.
+    pub percent: u32,
+    /// `budget.interval`.
+    pub interval: Duration,
+    /// `minRetryRate.count`: so many retries are allowed in any case…
+    pub least: u32,
+    /// `minRetryRate.interval`: …in each of these.
+    pub least_interval: Duration,
+}
+
 impl Retry {
     /// Whether an answer of a backend asks for another attempt.
     pub fn asks(&self, status: u16) -> bool {

@@ -9,7 +9,7 @@ use super::backend::{Backend, InvalidBackend};
 /// A choice is made by a ticket, a number that the caller draws: the whole range of `u64` is laid out along the weights,
 /// so equal tickets pick equal backends and evenly spread tickets pick in exact proportion. Invalid backends keep their
 /// share. No lock, no allocation; the cost is a binary search over the backends.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backends {
     entries: Vec<Backend>,
     /// The sums of the weights up to and including each entry.
@@ -250,6 +250,7 @@ mod tests {
                 protocol: crate::rule::BackendProtocol::Unspecified,
                 tls: None,
                 session: None,
+                retry_budget: None,
             }),
             filters: BackendFilters::default(),
         };

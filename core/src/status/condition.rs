@@ -2,32 +2,47 @@
 
 use crate::resolve::finding::{Finding, Reason};
 
-/// The type of a condition (digest 4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "the names are the specification's")]
-pub enum Type {
-    Accepted,
-    Conflicted,
-    PartiallyInvalid,
-    Programmed,
-    ResolvedRefs,
-    SupportedVersion,
+macro_rules! types {
+    ($($name:ident = $text:literal),* $(,)?) => {
+        /// The type of a condition (digest 4.2).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        #[expect(missing_docs, reason = "the names are the specification's")]
+        pub enum Type {
+            $($name,)*
+        }
+
+        impl Type {
+            /// The type on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Type::$name => $text,)*
+                }
+            }
+        }
+    };
 }
 
-impl Type {
-    /// The type on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Type::Accepted => "Accepted",
-            Type::Conflicted => "Conflicted",
-            Type::PartiallyInvalid => "PartiallyInvalid",
-            Type::Programmed => "Programmed",
-            Type::ResolvedRefs => "ResolvedRefs",
-            Type::SupportedVersion => "SupportedVersion",
-        }
-    }
-}
+types!(
+    Accepted = "Accepted",
+    AddressesAssigned = "AddressesAssigned",
+    Conflicted = "Conflicted",
+    InsecureFrontendValidationMode = "InsecureFrontendValidationMode",
+    OverlappingTlsConfig = "OverlappingTLSConfig",
+    PartiallyInvalid = "PartiallyInvalid",
+    Programmed = "Programmed",
+    ResolvedRefs = "ResolvedRefs",
+    SupportedVersion = "SupportedVersion",
+);
+
+/// Types of ours that go away when they do not hold any more.
+pub(super) const PASSING: [Type; 5] = [
+    Type::AddressesAssigned,
+    Type::Conflicted,
+    Type::InsecureFrontendValidationMode,
+    Type::OverlappingTlsConfig,
+    Type::PartiallyInvalid,
+];
 
 /// A condition without generation and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +74,19 @@ impl Condition {
             status: false,
             reason: finding.reason,
             message: finding.message.clone(),
+        }
+    }
+
+    /// `False` for a finding, `True` without one.
+    pub(super) fn unless(
+        kind: Type,
+        finding: Option<&Finding>,
+        reason: Reason,
+        message: &str,
+    ) -> Condition {
+        match finding {
+            Some(finding) => Condition::no(kind, finding),
+            None => Condition::yes(kind, reason, message),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::condition::Condition;
-use super::{Desired, SUPPORTED_FEATURES};
+use super::condition::{Condition, PASSING};
+use super::{Desired, ListenerStatus, SUPPORTED_FEATURES};
 use crate::api::reference::ParentReference;
-use crate::key::Kind;
+use crate::key::{Kind, ObjectKey};
 use crate::timestamp::Timestamp;
 
 /// A parent reference with group and kind spelled out, as readers expect it in statuses.
@@ -32,89 +32,121 @@ pub(super) fn reference(reference: &ParentReference) -> Value {
     Value::Object(value)
 }
 
+/// How many entries a list of parents or ancestors holds at the most, other controllers' included.
+fn room(list: &str, kind: Kind) -> usize {
+    match (list, kind) {
+        ("parents", _) | (_, Kind::XBackend) => 32,
+        _ => 16,
+    }
+}
+
 pub(super) fn status(
-    desired: &Desired,
+    (key, desired): (&ObjectKey, &Desired),
     old: &Value,
     controller: &str,
     generation: i64,
     now: Timestamp,
-) -> Value {
+) -> Option<Value> {
     let mut new = match old {
         Value::Object(old) => old.clone(),
         _ => Map::new(),
     };
     let conditions = |wanted: &[Condition], old: &Value| conditions(wanted, old, generation, now);
+    let mut put = |name: &str, value: Value| new.insert(name.to_owned(), value);
     match desired {
-        Desired::Class { conditions: wanted } => {
-            new.insert(
-                "conditions".to_owned(),
-                conditions(wanted, &old["conditions"]),
-            );
+        Desired::Class {
+            conditions: wanted, ..
+        } => {
+            put("conditions", conditions(wanted, &old["conditions"]));
             let features: Vec<Value> = SUPPORTED_FEATURES
                 .iter()
                 .map(|name| json!({"name": name}))
                 .collect();
-            new.insert("supportedFeatures".to_owned(), Value::Array(features));
+            put("supportedFeatures", Value::Array(features));
         }
         Desired::Gateway {
             addresses,
             conditions: wanted,
-            listeners,
+            listeners: wanted_listeners,
+            attached_sets,
         } => {
-            let addresses: Vec<Value> = addresses
-                .iter()
-                .map(|value| json!({"type": "IPAddress", "value": value}))
-                .collect();
-            new.insert("addresses".to_owned(), Value::Array(addresses));
-            new.insert(
-                "conditions".to_owned(),
-                conditions(wanted, &old["conditions"]),
-            );
-            let of = |name: &str| {
-                let listeners = old["listeners"]
-                    .as_array()
-                    .map(Vec::as_slice)
-                    .unwrap_or_default();
-                listeners
-                    .iter()
-                    .find(|listener| listener["name"] == name)
-                    .map(|listener| &listener["conditions"])
-            };
-            let listeners = listeners.iter().map(|listener| {
-                json!({
-                    "name": listener.name,
-                    "attachedRoutes": listener.attached,
-                    "supportedKinds": listener.kinds.iter().map(|kind| kind_entry(*kind)).collect::<Vec<Value>>(),
-                    "conditions": conditions(&listener.conditions, of(&listener.name).unwrap_or(&Value::Null)),
-                })
+            let addresses = addresses.iter().map(|value| {
+                let kind = if value.parse::<std::net::IpAddr>().is_ok() {
+                    "IPAddress"
+                } else {
+                    "Hostname"
+                };
+                json!({"type": kind, "value": value})
             });
-            new.insert("listeners".to_owned(), Value::Array(listeners.collect()));
+            put("addresses", Value::Array(addresses.collect()));
+            put("conditions", conditions(wanted, &old["conditions"]));
+            put("attachedListenerSets", json!(attached_sets));
+            put(
+                "listeners",
+                listeners(wanted_listeners, &old["listeners"], &conditions),
+            );
         }
-        Desired::Route { parents } => {
-            let entries = old["parents"]
-                .as_array()
-                .map(Vec::as_slice)
-                .unwrap_or_default();
-            let (ours, foreign): (Vec<&Value>, Vec<&Value>) = entries
+        Desired::ListenerSet {
+            conditions: wanted,
+            listeners: wanted_listeners,
+        } => {
+            put("conditions", conditions(wanted, &old["conditions"]));
+            put(
+                "listeners",
+                listeners(wanted_listeners, &old["listeners"], &conditions),
+            );
+        }
+        Desired::Entries { list, entries } => {
+            let member = match *list {
+                "parents" => "parentRef",
+                _ => "ancestorRef",
+            };
+            let all = old[*list].as_array().map(Vec::as_slice).unwrap_or_default();
+            let (ours, foreign): (Vec<&Value>, Vec<&Value>) = all
                 .iter()
                 .partition(|entry| entry["controllerName"] == controller);
-            let ours = parents.iter().map(|(reference, wanted)| {
-                let earlier = ours.iter().find(|entry| entry["parentRef"] == *reference).map_or(&Value::Null, |entry| &entry["conditions"]);
-                json!({"parentRef": reference, "controllerName": controller, "conditions": conditions(wanted, earlier)})
+            if ours.is_empty() && entries.is_empty() {
+                // Nothing of ours was there, and nothing is to be.
+                return None;
+            }
+            let room = room(list, key.kind).saturating_sub(foreign.len());
+            let ours = entries.iter().take(room).map(|(reference, wanted)| {
+                let earlier = ours.iter().find(|entry| entry[member] == *reference);
+                let earlier = earlier.map_or(&Value::Null, |entry| &entry["conditions"]);
+                json!({member: reference, "controllerName": controller, "conditions": conditions(wanted, earlier)})
             });
             let all: Vec<Value> = foreign.into_iter().cloned().chain(ours).collect();
-            new.insert("parents".to_owned(), Value::Array(all));
+            put(list, Value::Array(all));
         }
     }
-    Value::Object(new)
+    Some(Value::Object(new))
+}
+
+fn listeners(
+    wanted: &[ListenerStatus],
+    old: &Value,
+    conditions: &impl Fn(&[Condition], &Value) -> Value,
+) -> Value {
+    let of = |name: &str| {
+        let old = old.as_array().map(Vec::as_slice).unwrap_or_default();
+        old.iter()
+            .find(|listener| listener["name"] == name)
+            .map(|listener| &listener["conditions"])
+    };
+    let listeners = wanted.iter().map(|listener| {
+        json!({
+            "name": listener.name,
+            "attachedRoutes": listener.attached,
+            "supportedKinds": listener.kinds.iter().map(|kind| kind_entry(*kind)).collect::<Vec<Value>>(),
+            "conditions": conditions(&listener.conditions, of(&listener.name).unwrap_or(&Value::Null)),
+        })
+    });
+    Value::Array(listeners.collect())
 }
 
 fn kind_entry(kind: Kind) -> Value {
     json!({"group": kind.group(), "kind": kind.as_str()})
 }
-
-/// Types of ours that go away when they do not hold any more.
-const NEGATIVE: [&str; 2] = ["Conflicted", "PartiallyInvalid"];
 
 /// Ours first, in their order; then what is of foreign types, as it is.
 fn conditions(wanted: &[Condition], old: &Value, generation: i64, now: Timestamp) -> Value {
@@ -138,7 +170,7 @@ fn conditions(wanted: &[Condition], old: &Value, generation: i64, now: Timestamp
     });
     let foreign = old.iter().filter(|earlier| {
         let kind = earlier["type"].as_str().unwrap_or_default();
-        !NEGATIVE.contains(&kind)
+        !PASSING.iter().any(|passing| passing.as_str() == kind)
             && !wanted
                 .iter()
                 .any(|condition| condition.kind.as_str() == kind)

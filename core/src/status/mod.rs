@@ -6,27 +6,32 @@
 pub mod condition;
 pub mod facts;
 mod features;
+mod gateways;
 mod merge;
+mod routes;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::api::Object;
 use crate::key::{Kind, ObjectKey};
 use crate::resolve::Resolved;
-use crate::resolve::finding::{
-    ClassFinding, Finding, GatewayFinding, ListenerFinding, ParentFinding, Reason, RouteFinding,
-};
-use crate::resources::Resources;
+use crate::resources::{Resource, Resources};
 use crate::timestamp::Timestamp;
-use condition::{Condition, Type};
+use condition::Condition;
 pub use facts::Facts;
 pub use features::SUPPORTED_FEATURES;
 
-/// The statuses of all objects that are ours, without time.
+/// The finalizer of a GatewayClass that a Gateway names (digest 4.5).
+pub const CLASS_FINALIZER: &str = "gateway-exists-finalizer.gateway.networking.k8s.io";
+
+/// The statuses of objects that are ours, without time.
 #[derive(Clone, Debug, Default)]
 pub struct Statuses {
     controller_name: String,
+    /// Whether what is not here is not ours.
+    whole: bool,
     desired: BTreeMap<ObjectKey, Desired>,
 }
 
@@ -34,14 +39,22 @@ pub struct Statuses {
 enum Desired {
     Class {
         conditions: Vec<Condition>,
+        used: bool,
     },
     Gateway {
         addresses: Vec<String>,
         conditions: Vec<Condition>,
         listeners: Vec<ListenerStatus>,
+        attached_sets: u32,
     },
-    Route {
-        parents: Vec<(Value, Vec<Condition>)>,
+    ListenerSet {
+        conditions: Vec<Condition>,
+        listeners: Vec<ListenerStatus>,
+    },
+    /// Routes and policies: entries that controllers share.
+    Entries {
+        list: &'static str,
+        entries: Vec<(Value, Vec<Condition>)>,
     },
 }
 
@@ -53,62 +66,70 @@ struct ListenerStatus {
     conditions: Vec<Condition>,
 }
 
-/// Says what every status should be.
-pub fn statuses(resolved: &Resolved, controller_name: &str, facts: &Facts) -> Statuses {
-    let mut desired = BTreeMap::new();
-    for (name, class) in resolved.classes.iter().filter(|(_, class)| class.defined) {
-        let key = ObjectKey::new(Kind::GatewayClass, "", name.clone());
-        desired.insert(
-            key,
-            Desired::Class {
-                conditions: class_conditions(class),
-            },
-        );
-    }
-    for (name, gateway) in &resolved.gateways {
-        let unavailable =
-            |listener: &ListenerFinding| facts.unavailable.get(&(name.clone(), listener.port));
-        let addresses = facts
-            .addresses
-            .get(name)
-            .unwrap_or(&facts.default_addresses)
-            .clone();
-        let listeners: Vec<ListenerStatus> = gateway
-            .listeners
-            .iter()
-            .map(|listener| listener_status(listener, unavailable(listener)))
-            .collect();
-        let unusable = facts.unusable.get(name);
-        let conditions = gateway_conditions(gateway, &addresses, unusable, &listeners);
-        let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
-        desired.insert(
-            key,
-            Desired::Gateway {
-                addresses,
-                conditions,
-                listeners,
-            },
-        );
-    }
-    for (key, route) in &resolved.routes {
-        let parents = route.parents.iter().map(|parent| {
-            let reference = merge::reference(&parent.reference);
-            (reference, parent_conditions(parent, route))
-        });
-        desired.insert(
-            key.clone(),
-            Desired::Route {
-                parents: parents.collect(),
-            },
-        );
-    }
-    Statuses {
-        controller_name: controller_name.to_owned(),
-        desired,
+fn desired(key: &ObjectKey, resolved: &Resolved, facts: &Facts) -> Option<Desired> {
+    match key.kind {
+        Kind::GatewayClass => {
+            let class = resolved
+                .classes
+                .get(&key.name)
+                .filter(|class| class.defined)?;
+            Some(gateways::class(class))
+        }
+        Kind::Gateway => gateways::gateway(&key.namespaced_name(), resolved, facts),
+        Kind::ListenerSet => gateways::listener_set(&key.namespaced_name(), resolved, facts),
+        kind if kind.is_route() => Some(routes::route(resolved.routes.get(key)?)),
+        _ => Some(routes::policy(key, resolved.policies.get(key)?)),
     }
 }
 
 impl Statuses {
+    /// What every status should be.
+    pub fn all(resolved: &Resolved, controller_name: &str, facts: &Facts) -> Statuses {
+        let classes = resolved.classes.keys();
+        let classes = classes.map(|name| ObjectKey::new(Kind::GatewayClass, "", name.clone()));
+        let gateways = resolved
+            .gateways
+            .keys()
+            .map(|name| ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone()));
+        let sets = resolved.listener_sets.keys().map(|name| {
+            ObjectKey::new(Kind::ListenerSet, name.namespace.clone(), name.name.clone())
+        });
+        let rest = resolved
+            .routes
+            .keys()
+            .chain(resolved.policies.keys())
+            .cloned();
+        let keys = classes.chain(gateways).chain(sets).chain(rest);
+        Statuses {
+            controller_name: controller_name.to_owned(),
+            whole: true,
+            desired: keys
+                .filter_map(|key| {
+                    let desired = desired(&key, resolved, facts)?;
+                    Some((key, desired))
+                })
+                .collect(),
+        }
+    }
+
+    /// What the statuses of some objects should be. Of a route or policy that is not ours any more, entries of ours go.
+    pub fn of<'k>(
+        keys: impl IntoIterator<Item = &'k ObjectKey>,
+        resolved: &Resolved,
+        controller_name: &str,
+        facts: &Facts,
+    ) -> Statuses {
+        let one = |key: &'k ObjectKey| {
+            let desired = desired(key, resolved, facts).or_else(|| nothing(key.kind))?;
+            Some((key.clone(), desired))
+        };
+        Statuses {
+            controller_name: controller_name.to_owned(),
+            whole: false,
+            desired: keys.into_iter().filter_map(one).collect(),
+        }
+    }
+
     /// The objects that have a status of ours.
     pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
         self.desired.keys()
@@ -118,18 +139,15 @@ impl Statuses {
     pub fn status(&self, key: &ObjectKey, resources: &Resources, now: Timestamp) -> Option<Value> {
         self.desired.get(key)?;
         let resource = resources.get(key)?;
-        let old = resource
-            .to_json()
-            .get("status")
-            .cloned()
-            .unwrap_or_default();
+        let old = old_status(resource);
         let generation = resource.object().metadata().generation();
-        self.over(key, &old, generation, now)
+        self.over(key, &old.unwrap_or_default(), generation, now)
     }
 
     /// The whole `.status` of an object, merged into `old`; `generation` is the one that was resolved.
     ///
-    /// Of a route that is not ours any more the entries of ours are taken out; `None` of anything else that is not ours.
+    /// Of a route or policy that is not ours any more the entries of ours are taken out; `None` if there is none, and of
+    /// anything else that is not ours.
     pub fn over(
         &self,
         key: &ObjectKey,
@@ -137,18 +155,12 @@ impl Statuses {
         generation: i64,
         now: Timestamp,
     ) -> Option<Value> {
-        let nothing = Desired::Route {
-            parents: Vec::new(),
+        let left = match self.desired.get(key) {
+            Some(_) => None,
+            None => nothing(key.kind),
         };
-        let left = || key.kind.is_route().then_some(&nothing);
-        let desired = self.desired.get(key).or_else(left)?;
-        Some(merge::status(
-            desired,
-            old,
-            &self.controller_name,
-            generation,
-            now,
-        ))
+        let desired = self.desired.get(key).or(left.as_ref())?;
+        merge::status((key, desired), old, &self.controller_name, generation, now)
     }
 
     /// The objects whose statuses should be others than before, those that are not ours any more among them.
@@ -161,168 +173,82 @@ impl Statuses {
     }
 
     /// The statuses that differ from what the resources hold, to be written.
+    ///
+    /// Routes and policies that hold entries of ours although no parent of them is ours are among them, if these are all
+    /// statuses.
     pub fn changes(&self, resources: &Resources, now: Timestamp) -> Vec<(ObjectKey, Value)> {
         let changed = |key: &ObjectKey| {
-            let new = self.status(key, resources, now)?;
-            let old = resources.get(key)?.to_json();
-            (old.get("status") != Some(&new)).then(|| (key.clone(), new))
+            let resource = resources.get(key)?;
+            let old = old_status(resource);
+            let generation = resource.object().metadata().generation();
+            let new = self.over(key, old.as_ref().unwrap_or(&Value::Null), generation, now)?;
+            (old.as_ref() != Some(&new)).then(|| (key.clone(), new))
         };
-        self.keys().filter_map(changed).collect()
+        let all = self.whole.then(|| resources.iter()).into_iter().flatten();
+        let left = all.filter(|(key, resource)| {
+            !self.desired.contains_key(key) && self.has_entry(resource.object())
+        });
+        let mut changes: Vec<(ObjectKey, Value)> = self
+            .keys()
+            .chain(left.map(|(key, _)| key))
+            .filter_map(changed)
+            .collect();
+        changes.sort_by(|(one, _), (two, _)| one.cmp(two));
+        changes
+    }
+
+    fn has_entry(&self, object: &Object) -> bool {
+        let parents = match object {
+            Object::HttpRoute(route) => &route.status,
+            Object::GrpcRoute(route) => &route.status,
+            Object::TlsRoute(route) => &route.status,
+            Object::TcpRoute(route) => &route.status,
+            Object::UdpRoute(route) => &route.status,
+            _ => &None,
+        };
+        let ancestors = match object {
+            Object::BackendTlsPolicy(policy) => &policy.status,
+            Object::XBackend(backend) => &backend.status,
+            Object::XBackendTrafficPolicy(policy) => &policy.status,
+            Object::XTelemetryPolicy(policy) => &policy.status,
+            _ => &None,
+        };
+        let mut parents = parents.iter().flat_map(|status| &status.parents);
+        let mut ancestors = ancestors.iter().flat_map(|status| &status.ancestors);
+        parents.any(|entry| entry.controller_name == self.controller_name)
+            || ancestors.any(|entry| entry.controller_name == self.controller_name)
+    }
+
+    /// The `metadata.finalizers` that a GatewayClass should have, if they are others than it has: while a Gateway names the
+    /// class it carries [`CLASS_FINALIZER`]. Finalizers of others stay.
+    pub fn finalizers(&self, key: &ObjectKey, resources: &Resources) -> Option<Vec<String>> {
+        let Desired::Class { used, .. } = self.desired.get(key)? else {
+            return None;
+        };
+        let metadata = resources.get(key)?.object().metadata();
+        let has = metadata.finalizers.clone().unwrap_or_default();
+        let mut wanted = has.clone();
+        match (used, has.iter().any(|name| name == CLASS_FINALIZER)) {
+            (true, false) => wanted.push(CLASS_FINALIZER.to_owned()),
+            (false, true) => wanted.retain(|name| name != CLASS_FINALIZER),
+            _ => return None,
+        }
+        Some(wanted)
     }
 }
 
-fn class_conditions(class: &ClassFinding) -> Vec<Condition> {
-    let accepted = match &class.rejected {
-        Some(finding) => Condition::no(Type::Accepted, finding),
-        None => Condition::yes(Type::Accepted, Reason::Accepted, "the class is served"),
-    };
-    vec![
-        accepted,
-        Condition::yes(
-            Type::SupportedVersion,
-            Reason::SupportedVersion,
-            "Gateway API v1.7 is supported",
-        ),
-    ]
+/// What is left of a status that is not ours any more.
+fn nothing(kind: Kind) -> Option<Desired> {
+    let list = routes::shared_list(kind)?;
+    Some(Desired::Entries {
+        list,
+        entries: Vec::new(),
+    })
 }
 
-fn gateway_conditions(
-    gateway: &GatewayFinding,
-    addresses: &[String],
-    unusable: Option<&String>,
-    listeners: &[ListenerStatus],
-) -> Vec<Condition> {
-    let good = |listener: &&ListenerFinding| listener.accepted() && listener.unresolved.is_none();
-    let bad: Vec<String> = gateway
-        .listeners
-        .iter()
-        .filter(|l| !good(l))
-        .map(|l| format!("`{}`", l.name))
-        .collect();
-    let usable = gateway.listeners.iter().any(ListenerFinding::accepted);
-    let accepted = match &gateway.rejected {
-        Some(finding) => Condition::no(Type::Accepted, finding),
-        None if !usable => {
-            let message = format!("no listener is valid: {}", bad.join(", "));
-            Condition::no(
-                Type::Accepted,
-                &Finding::new(Reason::ListenersNotValid, message),
-            )
-        }
-        None if bad.is_empty() => {
-            Condition::yes(Type::Accepted, Reason::Accepted, "the Gateway is accepted")
-        }
-        None => Condition::yes(
-            Type::Accepted,
-            Reason::ListenersNotValid,
-            &format!("not valid: {}", bad.join(", ")),
-        ),
-    };
-    let serving = listeners.iter().any(|listener| {
-        listener
-            .conditions
-            .iter()
-            .any(|c| c.kind == Type::Programmed && c.status)
-    });
-    let programmed = if gateway.rejected.is_some() || !usable {
-        Condition::no(
-            Type::Programmed,
-            &Finding::new(Reason::Invalid, "the Gateway is not accepted"),
-        )
-    } else if let Some(why) = unusable {
-        let finding = Finding::new(Reason::AddressNotUsable, why.clone());
-        Condition::no(Type::Programmed, &finding)
-    } else if addresses.is_empty() {
-        Condition::no(
-            Type::Programmed,
-            &Finding::new(Reason::AddressNotAssigned, "no address is assigned"),
-        )
-    } else if serving {
-        Condition::yes(
-            Type::Programmed,
-            Reason::Programmed,
-            "the data plane serves it",
-        )
-    } else {
-        Condition::no(
-            Type::Programmed,
-            &Finding::new(Reason::Invalid, "no listener serves"),
-        )
-    };
-    vec![accepted, programmed]
-}
-
-fn listener_status(listener: &ListenerFinding, unavailable: Option<&String>) -> ListenerStatus {
-    let mut conditions = Vec::new();
-    let port = unavailable.map(|why| {
-        Finding::new(
-            Reason::PortUnavailable,
-            format!("port {}: {why}", listener.port),
-        )
-    });
-    let rejected = listener.rejected.as_ref().or(listener.conflict.as_ref());
-    let accepted = match rejected {
-        Some(finding) => Condition::no(Type::Accepted, finding),
-        None => Condition::yes(Type::Accepted, Reason::Accepted, "the listener is valid"),
-    };
-    let programmed = if rejected.is_some() {
-        Condition::no(
-            Type::Programmed,
-            &Finding::new(Reason::Invalid, "the listener is not accepted"),
-        )
-    } else if !listener.serves() {
-        Condition::no(
-            Type::Programmed,
-            &Finding::new(Reason::Invalid, "its certificates cannot be used"),
-        )
-    } else if let Some(finding) = &port {
-        Condition::no(Type::Programmed, finding)
-    } else {
-        Condition::yes(
-            Type::Programmed,
-            Reason::Programmed,
-            "the data plane serves it",
-        )
-    };
-    let resolved = match &listener.unresolved {
-        Some(finding) => Condition::no(Type::ResolvedRefs, finding),
-        None => Condition::yes(
-            Type::ResolvedRefs,
-            Reason::ResolvedRefs,
-            "all references resolve",
-        ),
-    };
-    conditions.extend([accepted, programmed, resolved]);
-    // Negative polarity: present only when True.
-    conditions.extend(
-        listener
-            .conflict
-            .as_ref()
-            .map(|finding| Condition::yes(Type::Conflicted, finding.reason, &finding.message)),
-    );
-    ListenerStatus {
-        name: listener.name.to_string(),
-        attached: listener.attached,
-        kinds: listener.kinds.clone(),
-        conditions,
+fn old_status(resource: &Resource) -> Option<Value> {
+    match resource.to_json() {
+        Value::Object(mut whole) => whole.remove("status"),
+        _ => None,
     }
-}
-
-fn parent_conditions(parent: &ParentFinding, route: &RouteFinding) -> Vec<Condition> {
-    let accepted = match &parent.rejected {
-        Some(finding) => Condition::no(Type::Accepted, finding),
-        None => Condition::yes(Type::Accepted, Reason::Accepted, "the route is attached"),
-    };
-    let resolved = match &route.unresolved {
-        Some(finding) => Condition::no(Type::ResolvedRefs, finding),
-        None => Condition::yes(
-            Type::ResolvedRefs,
-            Reason::ResolvedRefs,
-            "all references resolve",
-        ),
-    };
-    let partly = route.dropped.as_ref().filter(|_| parent.rejected.is_none());
-    let partly = partly
-        .map(|finding| Condition::yes(Type::PartiallyInvalid, finding.reason, &finding.message));
-    [accepted, resolved].into_iter().chain(partly).collect()
 }
