@@ -48,7 +48,9 @@ pub(super) fn plural(kind: Kind) -> String {
     let name = kind.as_str().to_ascii_lowercase();
     match name.as_bytes() {
         [.., b's' | b'h'] => format!("{name}es"),
-        [.., b'y'] => format!("{}ies", &name[..name.len() - 1]),
+        [.., before, b'y'] if !b"aeiou".contains(before) => {
+            format!("{}ies", &name[..name.len() - 1])
+        }
         _ => format!("{name}s"),
     }
 }
@@ -85,6 +87,10 @@ mod tests {
             (
                 Kind::GatewayClass,
                 "/apis/gateway.networking.k8s.io/v1/gatewayclasses",
+            ),
+            (
+                Kind::Gateway,
+                "/apis/gateway.networking.k8s.io/v1/gateways",
             ),
             (
                 Kind::BackendTlsPolicy,
