@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatepost/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help build demo test format clippy unit documentation wasm deny fuzz performance h2spec
+.PHONY: help build demo test format clippy unit documentation wasm deny fuzz performance h2spec conformance conformance-part
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -50,6 +50,12 @@ fuzz: ## build the fuzz targets and run each for some seconds (scripts/fuzz runs
 
 h2spec: ## run h2spec --strict against the binary, in clear and over TLS (needs go, openssl, python3)
 	@./scripts/h2spec
+
+conformance: ## upstream's suite on a real API server, both channels, and scenarios of our own; writes conformance/reports/ (root)
+	@./scripts/conformance
+
+conformance-part: ## the part of it that `make test` has time for: one channel, two scenarios (root, else it says so)
+	@./scripts/conformance --part
 
 performance: ## measure matcher and proxy beside their peers and write docs/performance.md (minutes; nothing else may run)
 	@./scripts/performance

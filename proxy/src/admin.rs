@@ -101,7 +101,7 @@ fn known_host(request: &Request<Incoming>) -> bool {
 
 /// Ready once a configuration is served; what is wrong with it is named.
 fn ready(view: &View) -> Response<Full<Bytes>> {
-    if view.resolution.is_none() {
+    if view.planes.is_none() {
         return text(
             StatusCode::SERVICE_UNAVAILABLE,
             "no configuration is served yet\n",
@@ -125,11 +125,7 @@ fn ready(view: &View) -> Response<Full<Bytes>> {
 
 /// The rules by listener, in no particular order of candidates: `gatepost routes` tells that.
 fn table(view: &View) -> Value {
-    let planes = view
-        .resolution
-        .iter()
-        .flat_map(|resolution| resolution.planes());
-    let planes = planes.map(|plane| {
+    let planes = view.planes.iter().flatten().map(|plane| {
         let listeners = plane.table.listeners().iter().map(|listener| {
             json!({
                 "gateway": listener.gateway.to_string(),

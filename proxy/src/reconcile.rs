@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gatepost::controller::{Resolution, Resolver};
+use gatepost::controller::{Plane, Resolver};
 use gatepost::key::ObjectKey;
 use gatepost::problem::{Level, Problem};
 use gatepost::resources::{Change, Resource, Resources};
@@ -30,8 +30,8 @@ pub struct View {
     pub problems: Vec<Problem>,
     /// Why traffic should rather go elsewhere, one line each: readiness is false while there is any.
     pub unready: Vec<String>,
-    /// What is resolved.
-    pub resolution: Option<Arc<Resolution>>,
+    /// What is served where; `None` before the first configuration.
+    pub planes: Option<Vec<Plane>>,
     /// Counts the configurations taken up.
     pub generation: u64,
 }
@@ -68,7 +68,7 @@ impl Reconciler {
         let changes = changes(self.resolver.resources(), &reading.resources);
         let delta = self.resolver.apply(changes);
         let problems_changed = self.problems != reading.problems;
-        let first = self.view.load().resolution.is_none();
+        let first = self.view.load().planes.is_none();
         if !(delta.changed || problems_changed || first || self.data_plane.failing()) {
             return reading;
         }
@@ -163,7 +163,7 @@ impl Reconciler {
         self.view.store(Arc::new(View {
             problems: self.problems.clone(),
             unready: Vec::new(),
-            resolution: Some(self.resolver.resolution().clone()),
+            planes: Some(self.resolver.resolution().planes().to_vec()),
             generation: last.generation + u64::from(count),
             statuses: objects,
         }));

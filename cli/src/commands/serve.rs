@@ -93,8 +93,9 @@ pub(crate) async fn stopped() {
 
 /// Lines on standard error; `RUST_LOG` says how many, and `NO_COLOR` is respected.
 pub(crate) fn logging() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    // What the client of the API server logs by itself is told by whoever asked.
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "info,kube_client=off".into());
     let colours = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let logger = tracing_subscriber::fmt()

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::Settings;
 use super::finding::{ClassFinding, Finding, Reason};
 use crate::api::Object;
-use crate::key::{GATEWAY_GROUP, Kind};
+use crate::key::{Channel, GATEWAY_GROUP, Kind};
 use crate::resources::Resources;
 
 /// The annotation of the Gateway API's CRDs that says which release they are of.
 const BUNDLE_VERSION: &str = "gateway.networking.k8s.io/bundle-version";
+/// The annotation that says of which channel they are.
+const CHANNEL: &str = "gateway.networking.k8s.io/channel";
 /// The release that is served.
 const RELEASE: &str = "v1.7.";
 
@@ -19,6 +21,7 @@ pub(super) fn classes(
     settings: &Settings,
 ) -> BTreeMap<String, ClassFinding> {
     let version = version(resources);
+    let channel = channel(resources);
     let mut classes = BTreeMap::new();
     for (key, class) in resources.gateway_classes() {
         if class.spec.controller_name != settings.controller_name {
@@ -37,6 +40,7 @@ pub(super) fn classes(
                 defined: true,
                 rejected,
                 version: version.clone(),
+                channel,
                 used: false,
             },
         );
@@ -50,11 +54,28 @@ pub(super) fn classes(
                 defined: false,
                 rejected: None,
                 version: None,
+                channel,
                 used: false,
             },
         );
     }
     classes
+}
+
+/// The channel of the CRDs; without CRDs among the resources everything is there.
+fn channel(resources: &Resources) -> Channel {
+    let mut crds = resources.of(Kind::CustomResourceDefinition);
+    let standard = crds.any(|(_, resource)| match resource.object() {
+        Object::CustomResourceDefinition(crd) => {
+            crd.spec.group == GATEWAY_GROUP && crd.metadata.annotation(CHANNEL) == Some("standard")
+        }
+        _ => false,
+    });
+    if standard {
+        Channel::Standard
+    } else {
+        Channel::Experimental
+    }
 }
 
 /// Which CRD is of another release; without CRDs among the resources nothing speaks against it.

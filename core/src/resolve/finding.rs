@@ -8,7 +8,7 @@ use crate::api::gateway::FromNamespaces;
 use crate::api::meta::LabelSelector;
 use crate::api::reference::ParentReference;
 use crate::hostname::Hostname;
-use crate::key::{Kind, NamespacedName, ObjectKey};
+use crate::key::{Channel, Kind, NamespacedName, ObjectKey};
 use crate::rule::{Certificate, ListenerFilter, ListenerTls, Protocol, TlsMode};
 
 /// Why something is not as it should be: the reason of a condition and a message for people.
@@ -107,6 +107,8 @@ pub struct ClassFinding {
     pub rejected: Option<Finding>,
     /// Why the CRDs of the cluster are not those that are served.
     pub version: Option<Finding>,
+    /// Their channel: features of the experimental one are not claimed where it is not.
+    pub channel: Channel,
     /// Whether a Gateway names it: then the class carries the finalizer of the specification.
     pub used: bool,
 }
@@ -164,9 +166,10 @@ pub struct ListenerSetFinding {
 }
 
 impl ListenerSetFinding {
-    /// Whether the Gateway admits it and a listener of it is valid.
+    /// Whether the Gateway admits it and a listener of it can serve: unlike of a Gateway, listeners without a usable
+    /// certificate do not count (upstream's ListenerSetReferenceGrant).
     pub fn accepted(&self) -> bool {
-        self.rejected.is_none() && self.listeners.iter().any(ListenerFinding::accepted)
+        self.rejected.is_none() && self.listeners.iter().any(ListenerFinding::serves)
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn class(class: &ClassFinding) -> Desired {
                 "Gateway API v1.7 is supported",
             ),
         ],
+        channel: class.channel,
         used: class.used,
     }
 }

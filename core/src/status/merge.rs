@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::condition::{Condition, PASSING};
-use super::{Desired, ListenerStatus, SUPPORTED_FEATURES};
+use super::{Desired, ListenerStatus, supported_features};
 use crate::api::reference::ParentReference;
 use crate::key::{Kind, ObjectKey};
 use crate::timestamp::Timestamp;
@@ -55,11 +55,12 @@ pub(super) fn status(
     let mut put = |name: &str, value: Value| new.insert(name.to_owned(), value);
     match desired {
         Desired::Class {
-            conditions: wanted, ..
+            conditions: wanted,
+            channel,
+            ..
         } => {
             put("conditions", conditions(wanted, &old["conditions"]));
-            let features: Vec<Value> = SUPPORTED_FEATURES
-                .iter()
+            let features: Vec<Value> = supported_features(*channel)
                 .map(|name| json!({"name": name}))
                 .collect();
             put("supportedFeatures", Value::Array(features));

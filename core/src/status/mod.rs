@@ -15,13 +15,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::api::Object;
-use crate::key::{Kind, ObjectKey};
+use crate::key::{Channel, Kind, ObjectKey};
 use crate::resolve::Resolved;
 use crate::resources::{Resource, Resources};
 use crate::timestamp::Timestamp;
 use condition::Condition;
 pub use facts::Facts;
-pub use features::SUPPORTED_FEATURES;
+pub use features::{SUPPORTED_FEATURES, supported_features};
 
 /// The finalizer of a GatewayClass that a Gateway names (digest 4.5).
 pub const CLASS_FINALIZER: &str = "gateway-exists-finalizer.gateway.networking.k8s.io";
@@ -39,6 +39,7 @@ pub struct Statuses {
 enum Desired {
     Class {
         conditions: Vec<Condition>,
+        channel: Channel,
         used: bool,
     },
     Gateway {
@@ -170,6 +171,32 @@ impl Statuses {
         let gone = before.desired.keys();
         let gone = gone.filter(|key| !self.desired.contains_key(key));
         new.map(|(key, _)| key).chain(gone)
+    }
+
+    /// Takes up what the statuses of some objects should be now ([`Statuses::of`] the same keys); the keys of those that are
+    /// others than before are given back.
+    pub fn update(
+        &mut self,
+        keys: impl IntoIterator<Item = ObjectKey>,
+        mut newer: Statuses,
+    ) -> Vec<ObjectKey> {
+        let mut differing = Vec::new();
+        for key in keys {
+            let new = newer.desired.remove(&key);
+            let new = new.filter(|new| nothing(key.kind).as_ref() != Some(new));
+            let changed = match new {
+                Some(new) => {
+                    let changed = self.desired.get(&key) != Some(&new);
+                    self.desired.insert(key.clone(), new);
+                    changed
+                }
+                None => self.desired.remove(&key).is_some(),
+            };
+            if changed {
+                differing.push(key);
+            }
+        }
+        differing
     }
 
     /// The statuses that differ from what the resources hold, to be written.

@@ -8,7 +8,7 @@ use gatepost::key::{Kind, ObjectKey};
 use kube::Client;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::backoff::Backoff;
 use super::kinds;
@@ -143,11 +143,23 @@ impl Api {
     pub(super) async fn returns(&self) {
         let _held = self.gate.lock().await;
         let mut backoff = Backoff::default();
+        let mut down = None;
         loop {
             match self.get("/version").await {
-                Err(failure) if failure.down() => sleep(backoff.next()).await,
+                Err(failure) if failure.down() => {
+                    if down.is_none() {
+                        tracing::warn!(%failure, "the API server does not answer; what is known is served on");
+                        down = Some(Instant::now());
+                    }
+                    sleep(backoff.next()).await;
+                }
                 // A refusal is an answer.
-                _ => return,
+                _ => {
+                    if let Some(since) = down {
+                        tracing::info!(after = ?since.elapsed(), "the API server answers again");
+                    }
+                    return;
+                }
             }
         }
     }

@@ -1,9 +1,10 @@
 //! What statuses should be and what they are: shared by the one who resolves and those who write.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gatepost::key::ObjectKey;
+use gatepost::key::{Kind, ObjectKey};
+use gatepost::resources::Resources;
 use gatepost::status::Statuses;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -20,7 +21,7 @@ pub(super) struct Board {
 
 #[derive(Debug, Default)]
 struct State {
-    desired: Arc<Statuses>,
+    desired: Statuses,
     /// The generation of each object that was resolved.
     resolved: BTreeMap<ObjectKey, i64>,
     observed: BTreeMap<ObjectKey, Observed>,
@@ -39,6 +40,17 @@ pub(super) struct Write {
     pub(super) status: Value,
 }
 
+/// What statuses should be, after a change.
+#[derive(Debug)]
+pub(super) enum Update {
+    /// As they were.
+    Nothing,
+    /// All of them.
+    Whole(Statuses),
+    /// Those of some objects.
+    Some(BTreeSet<ObjectKey>, Statuses),
+}
+
 impl Board {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -46,10 +58,17 @@ impl Board {
 
     /// Notes what statuses should be, now that the data plane serves it, and what objects that there was news of say of
     /// themselves.
-    pub(super) fn desire(&self, desired: Arc<Statuses>, news: Vec<Sighting>) {
+    pub(super) fn desire(&self, update: Update, news: Vec<Sighting>) {
         let mut state = self.state();
-        let differing: Vec<ObjectKey> = desired.differing(&state.desired).cloned().collect();
-        state.desired = desired;
+        let differing: Vec<ObjectKey> = match update {
+            Update::Nothing => Vec::new(),
+            Update::Whole(new) => {
+                let differing = new.differing(&state.desired).cloned().collect();
+                state.desired = new;
+                differing
+            }
+            Update::Some(keys, new) => state.desired.update(keys, new),
+        };
         state.queue.extend(differing);
         for Sighting {
             key,
@@ -81,6 +100,17 @@ impl Board {
     /// What an object says of itself.
     pub(super) fn observed(&self, key: &ObjectKey) -> Option<Observed> {
         self.state().observed.get(key).cloned()
+    }
+
+    /// The finalizers that classes should have, where they are others than they have.
+    pub(super) fn finalizers(&self, resources: &Resources) -> BTreeMap<ObjectKey, Vec<String>> {
+        let state = self.state();
+        let classes = resources.of(Kind::GatewayClass).map(|(key, _)| key);
+        let wanted = classes.filter_map(|key| {
+            let wanted = state.desired.finalizers(key, resources)?;
+            Some((key.clone(), wanted))
+        });
+        wanted.collect()
     }
 
     /// Notes whether it is this process that writes; a new writer looks at everything.
@@ -192,16 +222,16 @@ fn older(one: &Observed, other: &Observed) -> bool {
 mod tests {
     use super::*;
     use gatepost::controller::{Controller, Resolver};
-    use gatepost::key::Kind;
     use gatepost::resources::{Change, Resource};
     use gatepost::status::Facts;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn key() -> ObjectKey {
         ObjectKey::new(Kind::GatewayClass, "", "c")
     }
 
-    fn desired() -> Arc<Statuses> {
+    fn desired() -> Update {
         let class = json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
             "metadata": {"name": "c"}, "spec": {"controllerName": Controller::default().controller_name},
@@ -210,7 +240,7 @@ mod tests {
         resolver.apply([Change::Put(Arc::new(
             Resource::from_json(class).expect("a class"),
         ))]);
-        Arc::new(resolver.resolution().statuses(&Facts::ideal()))
+        Update::Whole(resolver.resolution().statuses(&Facts::ideal()))
     }
 
     fn observed(version: &str, generation: i64, status: Value) -> Observed {

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gatepost::controller::Resolver;
+use gatepost::controller::{Delta, Resolver};
 use gatepost::key::{Kind, NamespacedName, ObjectKey};
 use gatepost::problem::{Level, Problem};
-use gatepost::status::{Facts, Statuses};
+use gatepost::status::Facts;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use super::addresses::{Addresses, Assigned, Request, bindable};
 use super::api::Api;
-use super::board::Board;
+use super::board::{Board, Update};
 use super::intake::{Intake, Sighting, Taken};
 use super::kinds::{self, WATCHED};
 use super::upkeep::{self, Wanted};
@@ -60,7 +60,8 @@ pub(super) struct Controller {
     /// Objects that cannot be used, and why.
     broken: BTreeMap<ObjectKey, String>,
     taken: Taken,
-    statuses: Arc<Statuses>,
+    /// What was last known of the world.
+    facts: Facts,
     /// Until when the data plane waits.
     held: Option<Instant>,
     started: bool,
@@ -103,7 +104,7 @@ impl Controller {
             refused: parts.refused,
             broken: BTreeMap::new(),
             taken: Taken::default(),
-            statuses: Arc::default(),
+            facts: Facts::default(),
             held: None,
             started: false,
             stale: false,
@@ -216,7 +217,6 @@ impl Controller {
         {
             self.crds
                 .send_modify(|count| *count = count.wrapping_add(1));
-            return;
         }
         let subject = match &news {
             News::Put(kind, object) => kinds::key(*kind, object),
@@ -288,10 +288,13 @@ impl Controller {
         // Who does not write has addresses of the statuses that another writes.
         let gateways = |sighting: &Sighting| sighting.key.kind == Kind::Gateway;
         stale |= !self.board.leading() && taken.observed.iter().any(gateways);
-        if delta.changed || first || stale {
-            self.program(&taken.observed).await;
-        }
-        self.board.desire(self.statuses.clone(), taken.observed);
+        let update = if delta.changed || first || stale {
+            let facts = self.program(&taken.observed).await;
+            self.update(facts, &delta, first)
+        } else {
+            Update::Nothing
+        };
+        self.board.desire(update, taken.observed);
         self.tend();
         if delta.changed || first {
             self.metrics.reloads.inc();
@@ -302,7 +305,7 @@ impl Controller {
     }
 
     /// The data plane first, then what is said of it.
-    async fn program(&mut self, seen: &[Sighting]) {
+    async fn program(&mut self, seen: &[Sighting]) -> Facts {
         let resolution = self.resolver.resolution().clone();
         let assigned = self.assign(seen);
         let at = |name: &NamespacedName| -> Vec<IpAddr> {
@@ -330,7 +333,18 @@ impl Controller {
             let addresses = assigned.addresses.iter().map(ToString::to_string);
             facts.addresses.insert(name, addresses.collect());
         }
-        self.statuses = Arc::new(resolution.statuses(&facts));
+        facts
+    }
+
+    /// The statuses that a change touches; all of them when the world is another.
+    fn update(&mut self, facts: Facts, delta: &Delta, first: bool) -> Update {
+        let resolution = self.resolver.resolution();
+        if first || facts != self.facts {
+            self.facts = facts;
+            return Update::Whole(resolution.statuses(&self.facts));
+        }
+        let statuses = resolution.statuses_of(&delta.statuses, &self.facts);
+        Update::Some(delta.statuses.clone(), statuses)
     }
 
     fn assign(&mut self, seen: &[Sighting]) -> BTreeMap<NamespacedName, Assigned> {
@@ -371,9 +385,8 @@ impl Controller {
         let resolved = self.resolver.resolution().resolved();
         let wanted = upkeep::wanted(
             self.resolver.resources(),
-            resolved.classes.keys(),
+            self.board.finalizers(self.resolver.resources()),
             resolved.gateways.keys(),
-            &self.board,
         );
         let leading = self.board.leading();
         self.wanted.send_if_modified(|before| {
@@ -405,7 +418,9 @@ impl Controller {
         self.view.store(Arc::new(View {
             problems,
             unready,
-            resolution: self.started.then(|| self.resolver.resolution().clone()),
+            planes: self
+                .started
+                .then(|| self.resolver.resolution().planes().to_vec()),
             generation: last.generation + u64::from(count),
             statuses: Vec::new(),
         }));

@@ -57,7 +57,6 @@ pub(super) struct Observed {
     pub(super) resource_version: String,
     pub(super) generation: i64,
     pub(super) status: Value,
-    pub(super) finalizers: Vec<String>,
 }
 
 /// An object was seen, or seen to be gone.
@@ -120,7 +119,7 @@ impl Intake {
             .collect();
         let from = ObjectKey::new(kind, "", "");
         let known: Vec<ObjectKey> = match kinds::depth(kind) {
-            Depth::Whole => of_kind(&self.whole, &from),
+            Depth::Whole | Depth::Named => of_kind(&self.whole, &from),
             Depth::Referenced => of_kind(&self.slim, &from),
         };
         for key in known.iter().filter(|key| !present.contains(key)) {
@@ -137,6 +136,11 @@ impl Intake {
         };
         match kinds::depth(kind) {
             Depth::Whole => self.put_whole(key, object, listed, taken),
+            Depth::Named => {
+                if let Some(definition) = kinds::definition(&object["metadata"]) {
+                    self.put_whole(key, definition, listed, taken);
+                }
+            }
             Depth::Referenced => self.put_slim(key, &object, taken),
         }
     }
@@ -248,7 +252,7 @@ impl Intake {
 
     fn gone(&mut self, key: &ObjectKey, taken: &mut Taken) {
         match kinds::depth(key.kind) {
-            Depth::Whole => {
+            Depth::Whole | Depth::Named => {
                 let known = self.whole.remove(key);
                 if let Some(known) = known.as_ref().filter(|known| known.counted) {
                     self.exchange(&known.references, &BTreeSet::new(), taken);
@@ -402,7 +406,9 @@ pub(super) fn carries_status(kind: Kind) -> bool {
                 | Kind::Gateway
                 | Kind::ListenerSet
                 | Kind::BackendTlsPolicy
+                | Kind::XBackend
                 | Kind::XBackendTrafficPolicy
+                | Kind::XTelemetryPolicy
         )
 }
 
@@ -419,18 +425,11 @@ pub(super) fn observe(object: &mut Value) -> Observed {
         uid: text(&metadata["uid"]),
         resource_version: text(&metadata["resourceVersion"]),
         generation: metadata["generation"].as_i64().unwrap_or(0),
-        finalizers: metadata["finalizers"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(text)
-            .collect(),
         status: Value::Null,
     };
     if let Value::Object(metadata) = metadata {
         metadata.remove("resourceVersion");
         metadata.remove("managedFields");
-        metadata.remove("finalizers");
     }
     let status = object
         .as_object_mut()

@@ -1,7 +1,7 @@
 //! The kinds that are watched, and where the API server has them.
 
-use gatepost::key::{Channel, Kind, ObjectKey};
-use serde_json::Value;
+use gatepost::key::{Channel, EXPERIMENTAL_GROUP, GATEWAY_GROUP, Kind, ObjectKey};
+use serde_json::{Value, json};
 
 /// How much of a kind is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(super) enum Depth {
     Whole,
     /// Their metadata is watched; whole objects are asked for when something refers to them.
     Referenced,
+    /// Their metadata is watched, and kept where the name is one of the Gateway API.
+    Named,
 }
 
 /// What routing reads.
@@ -24,18 +26,21 @@ pub(super) const WATCHED: &[(Kind, Depth)] = &[
     (Kind::UdpRoute, Depth::Whole),
     (Kind::ReferenceGrant, Depth::Whole),
     (Kind::BackendTlsPolicy, Depth::Whole),
+    (Kind::XBackend, Depth::Whole),
     (Kind::XBackendTrafficPolicy, Depth::Whole),
+    (Kind::XTelemetryPolicy, Depth::Whole),
     (Kind::Namespace, Depth::Whole),
     (Kind::Service, Depth::Whole),
     (Kind::EndpointSlice, Depth::Referenced),
     (Kind::Secret, Depth::Referenced),
     (Kind::ConfigMap, Depth::Referenced),
+    (Kind::CustomResourceDefinition, Depth::Named),
 ];
 
-/// How much is kept of a kind; of one that routing does not read only that it is there.
+/// How much is kept of a kind.
 pub(super) fn depth(kind: Kind) -> Depth {
     let row = WATCHED.iter().find(|(watched, _)| *watched == kind);
-    row.map_or(Depth::Referenced, |(_, depth)| *depth)
+    row.map_or(Depth::Whole, |(_, depth)| *depth)
 }
 
 /// The versions to look for, the preferred one first.
@@ -69,6 +74,20 @@ pub(super) fn path(kind: Kind, version: &str, namespace: &str) -> String {
     }
 }
 
+/// What the metadata of a CustomResourceDefinition tells of it; `None` if it is not one of the Gateway API.
+pub(super) fn definition(metadata: &Value) -> Option<Value> {
+    let (plural, group) = metadata["name"].as_str()?.split_once('.')?;
+    [GATEWAY_GROUP, EXPERIMENTAL_GROUP]
+        .contains(&group)
+        .then(|| {
+            json!({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": metadata["name"], "annotations": metadata["annotations"]},
+                "spec": {"group": group, "names": {"plural": plural, "kind": ""}, "versions": []},
+            })
+        })
+}
+
 /// The key of an object of a kind, from its metadata.
 pub(super) fn key(kind: Kind, object: &Value) -> Option<ObjectKey> {
     let text = |field: &str| object["metadata"][field].as_str();
@@ -88,10 +107,7 @@ mod tests {
                 Kind::GatewayClass,
                 "/apis/gateway.networking.k8s.io/v1/gatewayclasses",
             ),
-            (
-                Kind::Gateway,
-                "/apis/gateway.networking.k8s.io/v1/gateways",
-            ),
+            (Kind::Gateway, "/apis/gateway.networking.k8s.io/v1/gateways"),
             (
                 Kind::BackendTlsPolicy,
                 "/apis/gateway.networking.k8s.io/v1/backendtlspolicies",

@@ -170,9 +170,10 @@ impl Candidate {
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
         let length = lease["spec"]["leaseDurationSeconds"].as_u64().unwrap_or(0);
         let length = Duration::from_secs(length.clamp(1, 600));
+        // Its holder has stopped writing when one renewal is left: see `run`.
         let over = seen
             .as_ref()
-            .is_some_and(|seen| seen.since.elapsed() >= length);
+            .is_some_and(|seen| seen.since.elapsed() + RENEW >= length);
         if holder != self.identity && !holder.is_empty() && !over {
             return Ok(false);
         }

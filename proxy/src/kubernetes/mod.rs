@@ -17,6 +17,8 @@ mod lease;
 mod references;
 mod upkeep;
 mod watch;
+#[cfg(test)]
+mod watch_tests;
 mod write;
 
 use std::net::SocketAddr;
@@ -24,7 +26,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gatepost::key::Kind;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinHandle;
 
@@ -118,14 +119,13 @@ pub(crate) async fn start(
     let name = options.controller.controller_name.clone();
 
     let mut others = Vec::new();
-    let followed = WATCHED.iter().map(|(kind, _)| *kind);
-    for kind in followed.chain([Kind::CustomResourceDefinition]) {
+    for (kind, _) in WATCHED {
         let follower = watch::Follower {
             api: api.clone(),
             news: news.clone(),
             crds: crd_news.clone(),
         };
-        others.push(tokio::spawn(follower.run(kind)));
+        others.push(tokio::spawn(follower.run(*kind)));
     }
     let writer = Writer {
         api: api.clone(),

@@ -1,11 +1,12 @@
 //! What is kept at the API server besides statuses: the finalizer of classes in use, and a ServiceAccount for each Gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost::key::{Kind, NamespacedName, ObjectKey};
 use gatepost::resources::Resources;
+use gatepost::status::CLASS_FINALIZER;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -13,8 +14,6 @@ use tokio::time::sleep;
 use super::api::{Api, Failure, Patch, object_path};
 use super::board::Board;
 
-/// The finalizer of a class that a Gateway uses (the specification's name for it).
-const FINALIZER: &str = "gateway-exists-finalizer.gateway.networking.k8s.io";
 /// The label that leads from an object to its Gateway (GEP-1762).
 const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 /// The label that leads from an object to the class.
@@ -25,8 +24,8 @@ const REFUSED: Duration = Duration::from_secs(5);
 /// What should be there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Wanted {
-    /// Classes, and whether they should have the finalizer: those that are not as they should be.
-    pub(super) finalizers: BTreeMap<String, bool>,
+    /// Classes and the finalizers that they should have, where they are others than they have.
+    pub(super) finalizers: BTreeMap<ObjectKey, Vec<String>>,
     /// ServiceAccounts by Gateway.
     pub(super) accounts: BTreeMap<NamespacedName, Arc<Value>>,
 }
@@ -34,27 +33,15 @@ pub(super) struct Wanted {
 /// Says what should be there, of classes of ours and their Gateways.
 pub(super) fn wanted<'r>(
     resources: &Resources,
-    classes: impl Iterator<Item = &'r String>,
+    finalizers: BTreeMap<ObjectKey, Vec<String>>,
     gateways: impl Iterator<Item = &'r NamespacedName>,
-    board: &Board,
 ) -> Wanted {
-    let used: BTreeSet<&str> = resources
-        .gateways()
-        .map(|(_, gateway)| gateway.spec.gateway_class_name.as_str())
-        .collect();
-    let finalizers = classes.filter_map(|class| {
-        let key = ObjectKey::new(Kind::GatewayClass, "", class.clone());
-        let observed = board.observed(&key)?;
-        let has = observed.finalizers.iter().any(|name| name == FINALIZER);
-        let should = used.contains(class.as_str());
-        (has != should).then(|| (class.clone(), should))
-    });
     let accounts = gateways.filter_map(|name| {
         let account = account(resources, name)?;
         Some((name.clone(), Arc::new(account)))
     });
     Wanted {
-        finalizers: finalizers.collect(),
+        finalizers,
         accounts: accounts.collect(),
     }
 }
@@ -137,9 +124,8 @@ async fn step(
     wanted: &Wanted,
     applied: &mut BTreeMap<NamespacedName, Arc<Value>>,
 ) -> Result<(), (String, Failure)> {
-    for (class, should) in &wanted.finalizers {
-        let key = ObjectKey::new(Kind::GatewayClass, "", class.clone());
-        finalizer(api, &key, *should)
+    for (key, wanted) in &wanted.finalizers {
+        finalizers(api, key, wanted)
             .await
             .map_err(|failure| (format!("patch the finalizers of {key}"), failure))?;
     }
@@ -186,32 +172,37 @@ fn account_path(account: &Value) -> String {
     )
 }
 
-async fn finalizer(api: &Api, key: &ObjectKey, should: bool) -> Result<(), Failure> {
+/// Writes finalizers, unless somebody else has written since: then the watch tells, and it is worked out again.
+async fn finalizers(api: &Api, key: &ObjectKey, wanted: &[String]) -> Result<(), Failure> {
     let path = object_path(key, key.kind.version());
     let object = match api.get(&path).await {
         Ok(object) => object,
         Err(failure) if failure.missing() => return Ok(()),
         Err(failure) => return Err(failure),
     };
-    let before = object["metadata"]["finalizers"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let mut after = before.clone();
-    after.retain(|name| name != FINALIZER);
-    if should && object["metadata"]["deletionTimestamp"].is_null() {
-        after.push(FINALIZER.into());
-    }
-    if after.len() == before.len() {
+    let others = |name: &&str| *name != CLASS_FINALIZER;
+    let has = object["metadata"]["finalizers"].as_array();
+    let has: Vec<&str> = has
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    let same = has
+        .iter()
+        .copied()
+        .filter(others)
+        .eq(wanted.iter().copied().filter(others));
+    if has == wanted || !same {
         return Ok(());
     }
     let patch = json!({"metadata": {
         "resourceVersion": object["metadata"]["resourceVersion"],
-        "finalizers": after,
+        "finalizers": wanted,
     }});
     match api.patch(&path, Patch::Merge, &patch).await {
         Ok(_) => Ok(()),
-        Err(failure) if failure.missing() => Ok(()),
+        Err(failure) if failure.missing() || failure.conflict() => Ok(()),
         Err(failure) => Err(failure),
     }
 }

@@ -169,7 +169,7 @@ impl Follower {
             }
             let request = match kinds::depth(kind) {
                 Depth::Whole => request.list(&parameters),
-                Depth::Referenced => request.list_metadata(&parameters),
+                Depth::Referenced | Depth::Named => request.list_metadata(&parameters),
             };
             let mut page = self
                 .api
@@ -203,7 +203,7 @@ impl Follower {
         let parameters = WatchParams::default().timeout(WATCH_SECONDS);
         let request = match kinds::depth(kind) {
             Depth::Whole => request.watch(&parameters, at),
-            Depth::Referenced => request.watch_metadata(&parameters, at),
+            Depth::Referenced | Depth::Named => request.watch_metadata(&parameters, at),
         };
         let failed = |failure: Failure| {
             Some(match failure {
