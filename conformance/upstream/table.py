@@ -39,18 +39,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--version", required=True)
     parser.add_argument("--scenarios", type=pathlib.Path)
+    parser.add_argument("--commit", help="what was built, if it is not HEAD")
     parser.add_argument("channels", nargs="+", metavar="CHANNEL=FOLDER")
     options = parser.parse_args()
     channels = {}
     for pair in options.channels:
         channel, folder = pair.split("=", 1)
         channels[channel] = pathlib.Path(folder)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    commit = options.commit or head.stdout.strip()
     print("# Conformance\n")
     print(
-        f"Written by `make conformance` for gatepost {options.version} at {commit}, with upstream's suite v1.7.0 and its own reports\n"
+        f"The results of `make conformance` (`upstream/table.py`) for gatepost {options.version} at {commit}, with upstream's suite v1.7.0 and its own reports\n"
         "beside this file. Self-run on one machine: a real etcd and kube-apiserver v1.37.2 without kubelet and kube-proxy, and an\n"
-        "echo server of suite v1.6.3, as its newer module cannot be downloaded (`conformance/upstream/README.md`, \"Differences\").\n"
+        "echo server of suite v1.6.3, as its newer module cannot be downloaded (`upstream/README.md`, \"Differences\").\n"
         "The verdict is that of the Go test framework for each test.\n"
     )
     print("| channel | profile | core | extended |\n|---|---|---|---|")
