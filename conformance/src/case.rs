@@ -3,14 +3,16 @@
 //! See `conformance/README.md` for the form.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gatepost::document::Limits;
 use gatepost::key::Channel;
 use gatepost::manifest::{collect, read};
-use gatepost::resources::Resources;
+use gatepost::resources::{Resource, Resources};
 use serde::Deserialize;
 
-use crate::request::{Outcome, Request};
+use crate::certificates;
+use crate::request::{Outcome, Protocol, Request};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
@@ -28,8 +30,8 @@ pub struct File {
 pub struct Case {
     /// A claim, such as `exact-path-beats-longer-header-list`.
     pub name: String,
-    /// Where the rule stands: a section of the digest, or the id of a decision in `docs/semantics.md`.
-    pub source: String,
+    /// Where the rule stands: rows of `conformance/coverage`, or decisions of `docs/semantics.md`.
+    pub source: Sources,
     /// Manifests besides the preset ones.
     pub manifests: String,
     /// Whether the preset Gateway is left out, because the case brings its own.
@@ -39,15 +41,42 @@ pub struct Case {
     pub request: Vec<Ask>,
 }
 
+/// The rows that a case holds: one, or a list.
+#[derive(Debug, Deserialize)]
+#[serde(from = "OneOrMore")]
+#[expect(clippy::exhaustive_structs, reason = "the form of a file")]
+pub struct Sources(pub Vec<String>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+impl From<OneOrMore> for Sources {
+    fn from(sources: OneOrMore) -> Sources {
+        Sources(match sources {
+            OneOrMore::One(source) => vec![source],
+            OneOrMore::More(sources) => sources,
+        })
+    }
+}
+
 /// One request of a case and what it comes to.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::exhaustive_structs, reason = "the form of a file")]
 pub struct Ask {
-    /// `METHOD target`, or the target of a GET.
+    /// `METHOD target`, or the target of a GET; `TLS`, `TCP` or `UDP` for a connection or datagram.
     pub ask: String,
-    /// The Host; `a.test` if absent.
+    /// The Host, the authority of HTTP/2; `a.test` if absent, none if empty.
     pub host: Option<String>,
+    /// More Host fields.
+    #[serde(default)]
+    pub more_hosts: Vec<String>,
+    /// `HTTP/1.0` or `HTTP/2`; HTTP/1.1 if absent.
+    pub over: Option<String>,
     /// The port; 80 if absent.
     pub port: Option<u16>,
     /// The server name of a TLS connection.
@@ -55,6 +84,9 @@ pub struct Ask {
     /// Header fields as `name: value`.
     #[serde(default)]
     pub headers: Vec<String>,
+    /// Header fields of the backend's answer, as `name: value`.
+    #[serde(default)]
+    pub backend_answers: Vec<String>,
     /// The ticket that the backend is picked by.
     #[serde(default)]
     pub ticket: u64,
@@ -75,11 +107,22 @@ pub struct Ask {
     /// Fields that the backend gets; an empty list says that it gets none of the name.
     #[serde(default)]
     pub fields: BTreeMap<String, Vec<String>>,
+    /// What else is to be done (see [`Outcome::Forwarded`]).
+    pub plan: Option<Vec<String>>,
+    /// Fields that the client gets; an empty list says that it gets none of the name.
+    #[serde(default)]
+    pub answer: BTreeMap<String, Vec<String>>,
     /// Where a redirect leads.
     pub location: Option<String>,
+    /// Whether the connection is closed, the datagram dropped.
+    #[serde(default)]
+    pub closed: bool,
+    /// The Secret of the certificate that TLS is ended with, as `namespace/name`; empty: it is not ended.
+    pub certificate: Option<String>,
 }
 
-/// What every case may refer to: namespace `app` with a Gateway `gw` (HTTP on 80 and 8080) and Services `s`, `t`, `u`.
+/// What every case may refer to: namespace `app` with a Gateway `gw` (HTTP on 80 and 8080), Services `s`, `t`,
+/// `u`, and Secrets `any` (`*.test`), `exact` (`a.test`) and `wild` (`*.a.test`).
 const PRESET: &str = "
 apiVersion: v1
 kind: Service
@@ -122,8 +165,13 @@ impl Case {
         let loads = texts
             .iter()
             .map(|text| read(&self.name, text.as_bytes(), &limits));
-        let collected = collect(loads, Channel::Experimental, &limits);
+        let mut collected = collect(loads, Channel::Experimental, &limits);
         if collected.problems.is_empty() {
+            for (name, host) in [("any", "*.test"), ("exact", "a.test"), ("wild", "*.a.test")] {
+                let secret = certificates::secret("app", name, &[host]);
+                let secret = Resource::from_json(secret).map_err(|error| error.to_string())?;
+                collected.resources.insert(Arc::new(secret));
+            }
             return Ok(collected.resources);
         }
         let problems: Vec<String> = collected.problems.iter().map(ToString::to_string).collect();
@@ -139,18 +187,38 @@ impl Ask {
             let (name, value) = text.split_once(':').unwrap_or((text, ""));
             (name.trim().to_lowercase(), value.trim().as_bytes().to_vec())
         };
+        let protocol = match (self.ask.as_str(), self.over.as_deref()) {
+            ("TLS", _) => Protocol::Tls,
+            ("TCP", _) => Protocol::Tcp,
+            ("UDP", _) => Protocol::Udp,
+            (_, Some("HTTP/1.0")) => Protocol::Http10,
+            (_, Some("HTTP/2")) => Protocol::Http2,
+            _ => Protocol::Http11,
+        };
+        let host = self.host.as_deref().unwrap_or("a.test");
+        let host = Some(host.as_bytes().to_vec()).filter(|host| !host.is_empty());
+        let (authority, host) = match protocol {
+            Protocol::Http2 => (host, None),
+            _ => (None, host),
+        };
+        let more = self.more_hosts.iter().map(|host| host.as_bytes().to_vec());
         Request {
+            protocol,
             port: self.port.unwrap_or(80),
             sni: self.sni.clone(),
             method: method.to_owned(),
             target: target.as_bytes().to_vec(),
-            hosts: vec![
-                self.host
-                    .clone()
-                    .unwrap_or_else(|| "a.test".to_owned())
-                    .into_bytes(),
-            ],
+            authority,
+            hosts: host.into_iter().chain(more).collect(),
             headers: self.headers.iter().map(field).collect(),
+            answer: self
+                .backend_answers
+                .iter()
+                .map(|text| {
+                    let (name, value) = field(text);
+                    (name, String::from_utf8_lossy(&value).into_owned())
+                })
+                .collect(),
             ticket: self.ticket,
         }
     }
@@ -168,30 +236,31 @@ impl Ask {
             }
         };
         let (status, served) = match outcome {
-            Outcome::Refused => (Some(400), None),
-            Outcome::NotServed(status) => (Some(*status), None),
-            Outcome::Answered { rule, status, .. } => (Some(*status), Some(rule)),
-            Outcome::Forwarded { rule, .. } => (None, Some(rule)),
+            Outcome::Refused => ("400".to_owned(), None),
+            Outcome::NotServed(status) => (status.to_string(), None),
+            Outcome::Answered { rule, status, .. } => (status.to_string(), Some(rule)),
+            Outcome::Forwarded { rule, .. } => ("forwarded".to_owned(), Some(rule)),
+            Outcome::Closed => ("closed".to_owned(), None),
+            Outcome::Secured { .. } => ("secured".to_owned(), None),
+            Outcome::Connected { rule, .. } => ("connected".to_owned(), Some(rule)),
         };
-        let forwarded = self.status.is_none();
-        expect(
-            "status",
-            Some(
-                self.status
-                    .map_or_else(|| "forwarded".to_owned(), |s| s.to_string()),
-            ),
-            Some(status.map_or_else(|| "forwarded".to_owned(), |s| s.to_string())),
-        );
-        expect(
-            "route",
-            self.route.clone(),
-            served.map(|served| {
-                served
-                    .route
-                    .split_once('/')
-                    .map_or_else(String::new, |(_, name)| name.to_owned())
-            }),
-        );
+        let wanted = match (self.status, self.closed) {
+            (Some(status), _) => status.to_string(),
+            (None, true) => "closed".to_owned(),
+            (None, false) if self.backend.is_none() && self.certificate.is_some() => {
+                "secured".to_owned()
+            }
+            (None, false) => match self.request().protocol {
+                Protocol::Tls | Protocol::Tcp | Protocol::Udp => "connected".to_owned(),
+                _ => "forwarded".to_owned(),
+            },
+        };
+        expect("outcome", Some(wanted), Some(status));
+        let name = |served: &crate::request::Served| {
+            let name = served.route.split_once('/');
+            name.map_or_else(String::new, |(_, name)| name.to_owned())
+        };
+        expect("route", self.route.clone(), served.map(name));
         expect(
             "rule",
             self.rule.map(|rule| rule.to_string()),
@@ -202,30 +271,56 @@ impl Ask {
             self.matching.map(|matching| matching.to_string()),
             served.map(|served| served.matching.to_string()),
         );
-        if let Outcome::Answered { location, .. } = outcome {
-            expect("location", self.location.clone(), location.clone());
-        }
-        if let Outcome::Forwarded {
-            backend,
-            target,
-            host,
-            headers,
-            ..
-        } = outcome
-        {
-            expect("backend", self.backend.clone(), Some(backend.clone()));
-            expect("target", self.target.clone(), Some(target.clone()));
-            expect("host", self.forwarded_host.clone(), Some(host.clone()));
-            for (name, values) in &self.fields {
-                let found = headers.get(name).cloned().unwrap_or_default();
+        let mut answered = None;
+        match outcome {
+            Outcome::Answered {
+                location, answer, ..
+            } => {
+                expect("location", self.location.clone(), location.clone());
+                answered = Some(answer);
+            }
+            Outcome::Forwarded {
+                backend,
+                target,
+                host,
+                headers,
+                plan,
+                answer,
+                ..
+            } => {
+                expect("backend", self.backend.clone(), Some(backend.clone()));
+                expect("target", self.target.clone(), Some(target.clone()));
+                expect("host", self.forwarded_host.clone(), Some(host.clone()));
+                let shown = |plan: &Vec<String>| format!("{plan:?}");
+                expect("plan", self.plan.as_ref().map(shown), Some(shown(plan)));
+                for (name, values) in &self.fields {
+                    let found = headers.get(name).cloned().unwrap_or_default();
+                    expect(name, Some(shown(values)), Some(shown(&found)));
+                }
+                answered = Some(answer);
+            }
+            Outcome::Secured { certificate } => {
                 expect(
-                    name,
-                    Some(format!("{values:?}")),
-                    Some(format!("{found:?}")),
+                    "certificate",
+                    self.certificate.clone(),
+                    Some(certificate.clone()),
                 );
             }
-        } else if forwarded {
-            wrong.push(format!("the request did not reach a backend: {outcome:?}"));
+            Outcome::Connected {
+                backend,
+                certificate,
+                ..
+            } => {
+                expect("backend", self.backend.clone(), Some(backend.clone()));
+                let found = certificate.clone().unwrap_or_default();
+                expect("certificate", self.certificate.clone(), Some(found));
+            }
+            Outcome::Refused | Outcome::NotServed(_) | Outcome::Closed => {}
+        }
+        for (name, values) in &self.answer {
+            let found = answered.and_then(|answer| answer.get(name)).cloned();
+            let found = format!("{:?}", found.unwrap_or_default());
+            expect(name, Some(format!("{values:?}")), Some(found));
         }
         wrong
     }

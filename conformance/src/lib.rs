@@ -4,6 +4,8 @@
 //! specification alone; [`generate`] makes manifests and requests bent from them; [`subject`] is whatever has to answer.
 
 pub mod case;
+pub mod certificates;
+pub mod coverage;
 pub mod entropy;
 pub mod generate;
 pub mod model;

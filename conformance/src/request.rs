@@ -1,11 +1,35 @@
-//! A request as it comes in, and what becomes of it.
+//! A request or connection as it comes in, and what becomes of it.
 
 use std::collections::BTreeMap;
 
-/// A request.
+/// Header fields by name in lower case, values in order.
+pub type Fields = BTreeMap<String, Vec<String>>;
+
+/// What comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "plain inputs")]
+pub enum Protocol {
+    /// A request of HTTP/1.1.
+    #[default]
+    Http11,
+    /// A request of HTTP/1.0, which needs no host.
+    Http10,
+    /// A request of HTTP/2.
+    Http2,
+    /// The beginning of a TLS connection.
+    Tls,
+    /// A TCP connection.
+    Tcp,
+    /// A datagram.
+    Udp,
+}
+
+/// A request; of connections only port, server name and ticket count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "plain inputs")]
 pub struct Request {
+    /// What comes in.
+    pub protocol: Protocol,
     /// The listener's port.
     pub port: u16,
     /// The server name, if the connection is TLS and had one.
@@ -14,12 +38,23 @@ pub struct Request {
     pub method: String,
     /// The request target.
     pub target: Vec<u8>,
+    /// The `:authority` of HTTP/2.
+    pub authority: Option<Vec<u8>>,
     /// The values of the Host fields.
     pub hosts: Vec<Vec<u8>>,
     /// The other fields, names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The fields of the backend's answer, names in lower case.
+    pub answer: Vec<(String, String)>,
     /// The number that the backend is picked by.
     pub ticket: u64,
+}
+
+impl Request {
+    /// The number that decides whether a mirror takes the request, for each in turn.
+    pub fn draw(&self, mirror: u32) -> u64 {
+        self.ticket.rotate_left(17 * (mirror + 1))
+    }
 }
 
 /// What becomes of a request.
@@ -37,10 +72,12 @@ pub enum Outcome {
     Answered {
         /// Whose.
         rule: Served,
-        /// 3xx or 500.
+        /// 2xx and 403 of preflights, 3xx of redirects, 400 or 500.
         status: u16,
         /// Where a redirect leads.
         location: Option<String>,
+        /// The fields of CORS.
+        answer: Fields,
     },
     /// It goes to a backend.
     Forwarded {
@@ -52,8 +89,28 @@ pub enum Outcome {
         target: String,
         /// The Host that the backend gets.
         host: String,
-        /// The other fields that the backend gets, by name, values in order.
-        headers: BTreeMap<String, Vec<String>>,
+        /// The other fields that the backend gets.
+        headers: Fields,
+        /// What else is to be done, a line each: who is asked, who gets copies, limits, retries, sessions.
+        plan: Vec<String>,
+        /// The fields of the answer as the client gets them.
+        answer: Fields,
+    },
+    /// The connection is closed, the datagram dropped.
+    Closed,
+    /// TLS is ended with this certificate; what follows is HTTP.
+    Secured {
+        /// The Secret.
+        certificate: String,
+    },
+    /// The connection or datagram goes to a backend.
+    Connected {
+        /// Whose.
+        rule: Served,
+        /// The Secret of the certificate by which TLS is ended, if it is.
+        certificate: Option<String>,
+        /// `namespace/service:port`.
+        backend: String,
     },
 }
 
@@ -78,8 +135,22 @@ impl Outcome {
             Outcome::NotServed(421) => "421",
             Outcome::NotServed(_) => "501",
             Outcome::Answered { status: 500, .. } => "500",
+            Outcome::Answered {
+                status: 204 | 403, ..
+            } => "preflight",
             Outcome::Answered { .. } => "redirect",
             Outcome::Forwarded { .. } => "forward",
+            Outcome::Closed => "closed",
+            Outcome::Secured { .. } => "secured",
+            Outcome::Connected { .. } => "connected",
         }
+    }
+
+    /// Whether a route serves it.
+    pub fn is_hit(&self) -> bool {
+        matches!(
+            self,
+            Outcome::Answered { .. } | Outcome::Forwarded { .. } | Outcome::Connected { .. }
+        )
     }
 }

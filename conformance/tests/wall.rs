@@ -10,7 +10,7 @@ fn the_model_knows_wire_types_only() {
     for entry in fs::read_dir(&folder).expect("the model") {
         let path = entry.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("readable");
-        lines += text.lines().count();
+        lines += text.lines().filter(|line| says_something(line)).count();
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
             for (at, _) in code.match_indices("gatepost::") {
@@ -44,4 +44,10 @@ fn the_model_knows_wire_types_only() {
     println!("{lines} lines");
     assert!(lines > 300 && lines <= 1_200, "the model has {lines} lines");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Neither empty, nor a comment, nor brackets alone.
+fn says_something(line: &str) -> bool {
+    let line = line.trim();
+    !line.starts_with("//") && line.chars().any(char::is_alphanumeric)
 }

@@ -179,32 +179,13 @@ impl ClientCertVerifier for Anybody {
     }
 }
 
-/// Of several certificates the one with the most specific name that fits; else the first.
 fn choose<'k>(
     keys: &'k [(Arc<Certificate>, Arc<CertifiedKey>)],
     name: Option<&str>,
 ) -> Option<&'k Arc<CertifiedKey>> {
-    let fit = |certificate: &Certificate| {
-        let name = name?;
-        let fits = |own: &str| match own.strip_prefix('*') {
-            // A wildcard of a certificate stands for one label (RFC 9525 section 6.3).
-            Some(suffix) => name
-                .strip_suffix(suffix)
-                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
-            None => own == name,
-        };
-        certificate
-            .names
-            .iter()
-            .filter(|own| fits(own))
-            .map(|own| own.len())
-            .max()
-    };
-    let best = keys
-        .iter()
-        .enumerate()
-        .max_by_key(|(at, (certificate, _))| (fit(certificate), std::cmp::Reverse(*at)));
-    best.map(|(_, (_, key))| key)
+    let certificates = keys.iter().map(|(certificate, _)| &**certificate);
+    let (_, key) = keys.get(Certificate::choose(certificates, name)?)?;
+    Some(key)
 }
 
 fn certified(

@@ -4,6 +4,7 @@ use gatepost::api::Object;
 use gatepost::api::gateway::{FromNamespaces, Gateway, Listener as Spec, ProtocolType};
 use gatepost::api::grpc_route::GrpcRoute;
 use gatepost::api::http_route::HttpRoute;
+use gatepost::api::layer4_route::Layer4Rule;
 use gatepost::api::reference::ParentReference;
 use gatepost::key::{Kind, ObjectKey};
 use gatepost::timestamp::Timestamp;
@@ -11,14 +12,19 @@ use gatepost::timestamp::Timestamp;
 use super::Objects;
 use super::host::intersect;
 
-/// A listener that serves HTTP or HTTPS.
+/// A listener of any protocol.
 pub(super) struct Listener<'o> {
     pub(super) gateway: &'o ObjectKey,
     pub(super) spec: &'o Spec,
-    pub(super) https: bool,
 }
 
-/// A route, HTTPRoute or GRPCRoute.
+impl Listener<'_> {
+    pub(super) fn https(&self) -> bool {
+        self.spec.protocol == ProtocolType::Https
+    }
+}
+
+/// A route of any kind.
 pub(super) struct Attached<'o> {
     pub(super) key: &'o ObjectKey,
     pub(super) created: Option<Timestamp>,
@@ -29,6 +35,7 @@ pub(super) struct Attached<'o> {
 pub(super) enum Kinds<'o> {
     Http(&'o HttpRoute),
     Grpc(&'o GrpcRoute),
+    Layer4(&'o [Layer4Rule]),
 }
 
 /// The listeners of all Gateways that share the address. The generator makes no listeners in conflict.
@@ -43,33 +50,22 @@ pub(super) fn listeners(objects: &Objects) -> Vec<Listener<'_>> {
             continue;
         }
         for spec in &spec.spec.listeners {
-            match spec.protocol {
-                ProtocolType::Http => found.push(Listener {
-                    gateway,
-                    spec,
-                    https: false,
-                }),
-                ProtocolType::Https => found.push(Listener {
-                    gateway,
-                    spec,
-                    https: true,
-                }),
-                _ => {}
-            }
+            found.push(Listener { gateway, spec });
         }
     }
     found
 }
 
-/// The most specific listener of a port that means a host: exact, then the longest wildcard, then none.
+/// The most specific listener of a port and some protocols that means a host: exact, then the longest wildcard, then none.
 pub(super) fn most_specific(
     listeners: &[Listener<'_>],
     port: u16,
+    protocols: &[ProtocolType],
     host: Option<&str>,
 ) -> Option<usize> {
     let mut best: Option<(usize, (u8, usize))> = None;
     for (number, listener) in listeners.iter().enumerate() {
-        if listener.spec.port != i32::from(port) {
+        if listener.spec.port != i32::from(port) || !protocols.contains(&listener.spec.protocol) {
             continue;
         }
         let rank = match (listener.spec.hostname(), host) {
@@ -95,6 +91,7 @@ pub(super) fn routes<'o>(
     let listener = &listeners[chosen];
     let mut attached = Vec::new();
     for (key, object) in objects {
+        let none = &None;
         let (parents, hostnames, metadata, route) = match object {
             Object::HttpRoute(route) => (
                 &route.spec.parent_refs,
@@ -107,6 +104,24 @@ pub(super) fn routes<'o>(
                 &route.spec.hostnames,
                 &route.metadata,
                 Kinds::Grpc(route),
+            ),
+            Object::TlsRoute(route) => (
+                &route.spec.parent_refs,
+                &route.spec.hostnames,
+                &route.metadata,
+                Kinds::Layer4(&route.spec.rules),
+            ),
+            Object::TcpRoute(route) => (
+                &route.spec.parent_refs,
+                none,
+                &route.metadata,
+                Kinds::Layer4(&route.spec.rules),
+            ),
+            Object::UdpRoute(route) => (
+                &route.spec.parent_refs,
+                none,
+                &route.metadata,
+                Kinds::Layer4(&route.spec.rules),
             ),
             _ => continue,
         };
@@ -145,7 +160,17 @@ fn names(parent: &ParentReference, route: &ObjectKey, listener: &Listener<'_>) -
         && parent.port.is_none_or(|port| port == listener.spec.port)
 }
 
+/// Digest 2.3: the kinds of the protocol, narrowed by `allowedRoutes.kinds`.
 fn kind_allowed(spec: &Spec, kind: Kind) -> bool {
+    let served = match spec.protocol {
+        ProtocolType::Http | ProtocolType::Https => ["HTTPRoute", "GRPCRoute"],
+        ProtocolType::Tls => ["TLSRoute"; 2],
+        ProtocolType::Tcp => ["TCPRoute"; 2],
+        _ => ["UDPRoute"; 2],
+    };
+    if !served.contains(&kind.as_str()) {
+        return false;
+    }
     let kinds = spec.route_kinds();
     kinds.is_empty()
         || kinds

@@ -1,26 +1,27 @@
-//! What a rule does with a request (digest 2.7, 3.2 to 3.4).
-
-use std::collections::BTreeMap;
+//! What a rule does with a request (digest 2.7, 3.1 to 3.10).
 
 use gatepost::api::Object;
 use gatepost::api::filter::{
-    FilterType, HttpHeaderFilter, HttpPathModifier, HttpRouteFilter, PathModifierType,
+    FilterType, HttpHeaderFilter, HttpPathModifier, HttpRequestMirrorFilter,
+    HttpRequestRedirectFilter, HttpRouteFilter, PathModifierType,
 };
-use gatepost::api::http_route::{HttpBackendRef, HttpPathMatch, HttpRouteRule, PathMatchType};
+use gatepost::api::http_route::{HttpPathMatch, HttpRouteRule, PathMatchType};
+use gatepost::api::reference::BackendObjectReference;
 use gatepost::key::ObjectKey;
 
 use super::attach::{Kinds, Listener};
 use super::host::Host;
 use super::order::Candidate;
 use super::predicates::Asked;
-use super::{Objects, path, regex};
-use crate::request::{Outcome, Served};
+use super::{Objects, cors, path, plan, regex};
+use crate::request::{Fields, Outcome, Request, Served};
 
 /// A request on its way to a backend.
 struct Way {
     path: String,
     host: String,
-    headers: BTreeMap<String, Vec<String>>,
+    headers: Fields,
+    plan: Vec<String>,
 }
 
 pub(super) fn carry_out(
@@ -28,158 +29,225 @@ pub(super) fn carry_out(
     best: &Candidate<'_>,
     listener: &Listener<'_>,
     asked: &Asked<'_>,
-    host: &Host,
+    host: Option<&Host>,
     query: Option<&[u8]>,
     rule: Served,
 ) -> Outcome {
-    let no_filters: &[HttpRouteFilter] = &[];
-    let (filters, backends, prefix) = match &best.route.route {
+    let default = HttpRouteRule::default();
+    let mut settings = Vec::new();
+    let mut prefix = String::new();
+    let (filters, backends) = match &best.route.route {
         Kinds::Http(route) => {
-            let default_rule = [HttpRouteRule::default()];
-            let rules = route.spec.rules.as_deref().unwrap_or(&default_rule);
-            let spec = &rules[best.rule];
-            let matched = spec
-                .matches
-                .as_deref()
-                .and_then(|matches| matches.get(best.matching))
-                .and_then(|one| one.path.clone());
-            let matched: HttpPathMatch = matched.unwrap_or_default();
-            let prefix = (*matched.match_type() == PathMatchType::PathPrefix)
-                .then(|| path::prefix(matched.value()))
-                .flatten();
-            (
-                spec.filters.clone(),
-                spec.backend_refs.clone(),
-                prefix.unwrap_or_default(),
-            )
+            let rules = route.spec.rules.as_deref().unwrap_or_default();
+            let spec = rules.get(best.rule).unwrap_or(&default);
+            let matched = spec.matches.iter().flatten().nth(best.matching);
+            let matched: HttpPathMatch =
+                matched.and_then(|one| one.path.clone()).unwrap_or_default();
+            if *matched.match_type() == PathMatchType::PathPrefix {
+                prefix = path::prefix(matched.value()).unwrap_or_default();
+            }
+            plan::timeouts(spec.timeouts.as_ref(), &mut settings);
+            plan::retry(spec.retry.as_ref(), &mut settings);
+            plan::session(spec.session_persistence.as_ref(), &mut settings);
+            (spec.filters.clone(), spec.backend_refs.clone())
         }
         Kinds::Grpc(route) => {
             let spec = &route.spec.rules.as_deref().unwrap_or_default()[best.rule];
-            (
-                spec.filters.clone(),
-                spec.backend_refs.clone(),
-                String::new(),
-            )
+            plan::session(spec.session_persistence.as_ref(), &mut settings);
+            (spec.filters.clone(), spec.backend_refs.clone())
         }
+        Kinds::Layer4(_) => unreachable!("such routes hang on no listener of HTTP"),
     };
-    let filters = filters.as_deref().unwrap_or(no_filters);
+    let (filters, backends) = (filters.unwrap_or_default(), backends.unwrap_or_default());
     let text_query = query
         .map(|query| format!("?{}", String::from_utf8_lossy(query)))
         .unwrap_or_default();
-    // A filter that does not resolve is never skipped.
-    if filters
-        .iter()
-        .any(|filter| filter.filter_type == FilterType::ExtensionRef)
-    {
-        return Outcome::Answered {
-            rule,
-            status: 500,
-            location: None,
-        };
-    }
     let find = |wanted: FilterType| filters.iter().find(|filter| filter.filter_type == wanted);
-    if let Some(redirect) =
-        find(FilterType::RequestRedirect).and_then(|filter| filter.request_redirect.as_ref())
-    {
-        let own = if listener.https { "https" } else { "http" };
-        let scheme = redirect.scheme.as_deref().unwrap_or(own);
-        let default = if scheme == "https" { 443 } else { 80 };
-        // Digest 3.3: the filter's port, else the scheme's if the filter names one, else the listener's.
-        let port = redirect.port.unwrap_or_else(|| {
-            if redirect.scheme.is_some() {
-                default
-            } else {
-                listener.spec.port
-            }
-        });
-        let name = redirect.hostname.as_deref().unwrap_or_else(|| host.text());
-        let path = redirect.path.as_ref().map_or_else(
-            || asked.path.to_owned(),
-            |modifier| modified(modifier, asked.path, &prefix),
-        );
-        let port = if port == default {
-            String::new()
-        } else {
-            format!(":{port}")
-        };
-        let status = redirect
-            .status_code
-            .and_then(|code| u16::try_from(code).ok())
-            .unwrap_or(302);
-        let location = Some(format!("{scheme}://{name}{port}{path}{text_query}"));
+    let sharing = find(FilterType::Cors).and_then(|filter| filter.cors.as_ref());
+    // Answers of ours are marked as those of backends are (S:cors-refused).
+    let answered = |status: u16, location: Option<String>| {
+        let mut answer = Fields::new();
+        if let Some(sharing) = sharing {
+            cors::mark(sharing, asked.request, &mut answer);
+        }
+        Outcome::Answered {
+            rule: rule.clone(),
+            status,
+            location,
+            answer,
+        }
+    };
+    // A filter that does not resolve is never skipped.
+    let mut way_plan = Vec::new();
+    let auth = find(FilterType::ExternalAuth).and_then(|filter| filter.external_auth.as_ref());
+    if let Some(auth) = auth {
+        match destination(objects, best.route.key, &auth.backend_ref) {
+            Some(backend) => way_plan.push(plan::authorize(auth, &backend)),
+            None => return answered(500, None),
+        }
+    }
+    if find(FilterType::ExtensionRef).is_some() {
+        return answered(500, None);
+    }
+    if let Some((status, answer)) = sharing.and_then(|cors| cors::preflight(cors, asked.request)) {
         return Outcome::Answered {
             rule,
             status,
-            location,
+            location: None,
+            answer,
         };
     }
-    let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in &asked.request.headers {
-        headers
-            .entry(name.clone())
-            .or_default()
-            .push(String::from_utf8_lossy(value).into_owned());
+    if let Some(redirect) =
+        find(FilterType::RequestRedirect).and_then(|filter| filter.request_redirect.as_ref())
+    {
+        // S:redirect-host.
+        return match location(redirect, listener, asked, host, &prefix) {
+            Some((status, location)) => answered(status, Some(location + &text_query)),
+            None => answered(400, None),
+        };
     }
-    // RFC 9112 section 3.2.2: the authority of the target goes before the Host field.
-    let given = asked
-        .authority
-        .or_else(|| asked.request.hosts.first().map(Vec::as_slice));
-    let field = String::from_utf8_lossy(given.unwrap_or_default()).into_owned();
+    let mut headers = Fields::new();
+    for (name, value) in &asked.request.headers {
+        let value = String::from_utf8_lossy(value).into_owned();
+        headers.entry(name.clone()).or_default().push(value);
+    }
     let mut way = Way {
         path: asked.path.to_owned(),
-        host: field,
+        host: String::from_utf8_lossy(asked.named().unwrap_or_default()).into_owned(),
         headers,
+        plan: way_plan,
     };
-    edit(filters, asked.path, &prefix, &mut way);
-    let Some(backend) = pick(
-        backends.as_deref().unwrap_or_default(),
-        asked.request.ticket,
-    ) else {
-        return Outcome::Answered {
-            rule,
-            status: 500,
-            location: None,
-        };
-    };
-    let Some(name) = destination(objects, best.route.key, backend) else {
-        return Outcome::Answered {
-            rule,
-            status: 500,
-            location: None,
-        };
-    };
-    edit(
-        backend.filters.as_deref().unwrap_or_default(),
-        asked.path,
-        &prefix,
+    edit(&filters, asked.path, &prefix, &mut way);
+    let mut copies = 0;
+    mirror(
+        objects,
+        best.route.key,
+        &filters,
+        asked.request,
+        &mut copies,
         &mut way,
     );
+    let weights: Vec<i32> = backends.iter().map(|one| one.backend.weight()).collect();
+    let Some(picked) = pick(&weights, asked.request.ticket) else {
+        return answered(500, None);
+    };
+    let own = backends[picked].filters.as_deref().unwrap_or_default();
+    let reference = backends[picked].backend.object();
+    let unresolved = own
+        .iter()
+        .any(|filter| filter.filter_type == FilterType::ExtensionRef);
+    let backend = destination(objects, best.route.key, &reference).filter(|_| !unresolved);
+    let Some(backend) = backend else {
+        return answered(500, None);
+    };
+    edit(own, asked.path, &prefix, &mut way);
+    mirror(
+        objects,
+        best.route.key,
+        own,
+        asked.request,
+        &mut copies,
+        &mut way,
+    );
+    way.plan.extend(settings);
+    let mut answer = Fields::new();
+    for (name, value) in &asked.request.answer {
+        answer.entry(name.clone()).or_default().push(value.clone());
+    }
+    // The backend's edits, then the rule's, then CORS (digest 3.1).
+    for filter in own.iter().chain(&filters) {
+        if let Some(edits) = &filter.response_header_modifier {
+            edit_headers(edits, &mut answer);
+        }
+    }
+    if let Some(sharing) = sharing {
+        cors::mark(sharing, asked.request, &mut answer);
+    }
     Outcome::Forwarded {
         rule,
-        backend: name,
+        backend,
         target: way.path + &text_query,
         host: way.host,
         headers: way.headers,
+        plan: way.plan,
+        answer,
+    }
+}
+
+/// Status and URL of a redirect, without query (digest 3.3); `None` if no URL can be written.
+fn location(
+    redirect: &HttpRequestRedirectFilter,
+    listener: &Listener<'_>,
+    asked: &Asked<'_>,
+    host: Option<&Host>,
+    prefix: &str,
+) -> Option<(u16, String)> {
+    let own = if listener.https() { "https" } else { "http" };
+    let scheme = redirect.scheme.as_deref().unwrap_or(own);
+    let default = if scheme == "https" { 443 } else { 80 };
+    // The filter's port, else the scheme's if the filter names one, else the listener's.
+    let port = redirect.port.unwrap_or(match redirect.scheme {
+        Some(_) => default,
+        None => listener.spec.port,
+    });
+    let name = redirect.hostname.as_deref().or(host.map(Host::text))?;
+    let path = match &redirect.path {
+        Some(modifier) => modified(modifier, asked.path, prefix),
+        None => asked.path.to_owned(),
+    };
+    let shown = (port != default)
+        .then(|| format!(":{port}"))
+        .unwrap_or_default();
+    let status = u16::try_from(redirect.status_code.unwrap_or(302)).ok()?;
+    Some((status, format!("{scheme}://{name}{shown}{path}")))
+}
+
+/// Copies: those whose backend resolves, as often as percentage or fraction say (digest 3.5).
+fn mirror(
+    objects: &Objects,
+    route: &ObjectKey,
+    filters: &[HttpRouteFilter],
+    request: &Request,
+    copies: &mut u32,
+    way: &mut Way,
+) {
+    let mirrors = filters
+        .iter()
+        .filter_map(|filter| filter.request_mirror.as_ref());
+    for HttpRequestMirrorFilter {
+        backend_ref,
+        percent,
+        fraction,
+        ..
+    } in mirrors
+    {
+        let Some(backend) = destination(objects, route, backend_ref) else {
+            continue;
+        };
+        let (part, of) = match (fraction, percent) {
+            (Some(fraction), _) => (fraction.numerator, fraction.denominator.unwrap_or(100)),
+            (None, percent) => (percent.unwrap_or(100), 100),
+        };
+        let draw = u128::from(request.draw(*copies));
+        *copies += 1;
+        if draw * u128::try_from(of).unwrap_or(1) / (1 << 64) < u128::try_from(part).unwrap_or(0) {
+            way.plan.push(format!("mirror {backend}"));
+        }
     }
 }
 
 /// Header fields first, then host and path.
 fn edit(filters: &[HttpRouteFilter], path: &str, prefix: &str, way: &mut Way) {
-    for filter in filters
+    for edits in filters
         .iter()
-        .filter(|filter| filter.filter_type == FilterType::RequestHeaderModifier)
+        .filter_map(|filter| filter.request_header_modifier.as_ref())
     {
-        if let Some(edits) = &filter.request_header_modifier {
-            edit_headers(edits, &mut way.headers);
-        }
+        edit_headers(edits, &mut way.headers);
     }
-    for filter in filters
+    for rewrite in filters
         .iter()
-        .filter(|filter| filter.filter_type == FilterType::UrlRewrite)
+        .filter_map(|filter| filter.url_rewrite.as_ref())
     {
-        let Some(rewrite) = &filter.url_rewrite else {
-            continue;
-        };
         if let Some(host) = &rewrite.hostname {
             way.host.clone_from(host);
         }
@@ -190,7 +258,7 @@ fn edit(filters: &[HttpRouteFilter], path: &str, prefix: &str, way: &mut Way) {
 }
 
 /// Remove, then set, then add.
-fn edit_headers(edits: &HttpHeaderFilter, headers: &mut BTreeMap<String, Vec<String>>) {
+fn edit_headers(edits: &HttpHeaderFilter, headers: &mut Fields) {
     for name in edits.remove.iter().flatten() {
         headers.remove(&name.to_lowercase());
     }
@@ -198,22 +266,14 @@ fn edit_headers(edits: &HttpHeaderFilter, headers: &mut BTreeMap<String, Vec<Str
         headers.insert(header.name.to_lowercase(), vec![header.value.clone()]);
     }
     for header in edits.add.iter().flatten() {
-        headers
-            .entry(header.name.to_lowercase())
-            .or_default()
-            .push(header.value.clone());
+        let values = headers.entry(header.name.to_lowercase()).or_default();
+        values.push(header.value.clone());
     }
 }
 
 /// The table of digest 3.4.
 fn modified(modifier: &HttpPathModifier, path: &str, prefix: &str) -> String {
-    let slash = |value: &str| {
-        if value.starts_with('/') {
-            value.to_owned()
-        } else {
-            format!("/{value}")
-        }
-    };
+    let slash = |value: &str| format!("/{}", value.strip_prefix('/').unwrap_or(value));
     let new = match modifier.modifier_type {
         PathModifierType::ReplaceFullPath => {
             slash(modifier.replace_full_path.as_deref().unwrap_or_default())
@@ -228,22 +288,25 @@ fn modified(modifier: &HttpPathModifier, path: &str, prefix: &str) -> String {
 }
 
 /// The whole range of tickets laid out along the weights.
-fn pick(backends: &[HttpBackendRef], ticket: u64) -> Option<&HttpBackendRef> {
-    let weight = |backend: &HttpBackendRef| u128::try_from(backend.backend.weight()).unwrap_or(0);
-    let total: u128 = backends.iter().map(weight).sum();
+pub(super) fn pick(weights: &[i32], ticket: u64) -> Option<usize> {
+    let weight = |weight: i32| u128::try_from(weight).unwrap_or(0);
+    let total: u128 = weights.iter().map(|&one| weight(one)).sum();
     let mut point = u128::from(ticket) * total / (1 << 64);
-    for backend in backends {
-        if point < weight(backend) {
-            return Some(backend);
+    for (number, &one) in weights.iter().enumerate() {
+        if point < weight(one) {
+            return Some(number);
         }
-        point -= weight(backend);
+        point -= weight(one);
     }
     None
 }
 
 /// `namespace/service:port` if the reference may be made and leads somewhere.
-fn destination(objects: &Objects, route: &ObjectKey, backend: &HttpBackendRef) -> Option<String> {
-    let reference = backend.backend.object();
+pub(super) fn destination(
+    objects: &Objects,
+    route: &ObjectKey,
+    reference: &BackendObjectReference,
+) -> Option<String> {
     if reference.kind() != "Service" || !reference.group().is_empty() {
         return None;
     }
@@ -253,12 +316,8 @@ fn destination(objects: &Objects, route: &ObjectKey, backend: &HttpBackendRef) -
     }
     objects.iter().find_map(|(key, object)| match object {
         Object::Service(service) if key.namespace == namespace && key.name == reference.name => {
-            let port = service
-                .spec
-                .ports
-                .iter()
-                .flatten()
-                .find(|port| Some(port.port) == reference.port)?;
+            let mut ports = service.spec.ports.iter().flatten();
+            let port = ports.find(|port| Some(port.port) == reference.port)?;
             Some(format!("{namespace}/{}:{}", reference.name, port.port))
         }
         _ => None,

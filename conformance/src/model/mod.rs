@@ -5,17 +5,21 @@
 //! complete.
 
 mod attach;
+mod connection;
+mod cors;
 mod filters;
 mod host;
 mod order;
 mod path;
+mod plan;
 mod predicates;
 mod regex;
 
 use gatepost::api::Object;
+use gatepost::api::gateway::ProtocolType;
 use gatepost::key::ObjectKey;
 
-use crate::request::{Outcome, Request, Served};
+use crate::request::{Outcome, Protocol, Request, Served};
 use attach::Attached;
 use predicates::Asked;
 
@@ -24,37 +28,41 @@ pub type Objects = Vec<(ObjectKey, Object)>;
 
 /// What becomes of a request.
 pub fn answer(objects: &Objects, request: &Request) -> Outcome {
-    // 400 comes before everything else (S:host, S:path).
-    if request.hosts.len() > 1 {
-        return Outcome::Refused;
+    if let Protocol::Tls | Protocol::Tcp | Protocol::Udp = request.protocol {
+        return connection::answer(objects, request);
     }
+    // 400 comes before everything else (S:host, S:path).
     let Some(parsed) = path::target(&request.target) else {
         return Outcome::Refused;
     };
-    let Some(field) = request.hosts.first() else {
+    let needed = request.protocol == Protocol::Http11;
+    if request.hosts.len() > 1 || request.hosts.is_empty() && needed {
         return Outcome::Refused;
-    };
-    let Some(mut name) = host::parse(field) else {
-        return Outcome::Refused;
-    };
-    if let Some(authority) = &parsed.authority {
-        match host::parse(authority) {
-            Some(parsed) => name = parsed,
-            None => return Outcome::Refused,
+    }
+    let authority = request.authority.clone().or(parsed.authority);
+    // The authority of the target goes before Host (RFC 9112 section 3.2.2), but both have to be sound.
+    let named = request.hosts.first().into_iter().chain(&authority);
+    let mut name = None;
+    for text in named {
+        name = host::parse(text);
+        if name.is_none() {
+            return Outcome::Refused;
         }
     }
+    let host = name.as_ref().and_then(host::Host::name);
     if request.method == "CONNECT" {
         return Outcome::NotServed(501);
     }
     let listeners = attach::listeners(objects);
     // Digest 2.2: the most specific listener of the port, and only that.
-    let by_host = attach::most_specific(&listeners, request.port, name.name());
+    let web = [ProtocolType::Http, ProtocolType::Https];
+    let by_host = attach::most_specific(&listeners, request.port, &web, host);
     let Some(chosen) = by_host else {
         return Outcome::NotServed(404);
     };
-    if listeners[chosen].https
-        && attach::most_specific(&listeners, request.port, request.sni.as_deref()) != Some(chosen)
-    {
+    let sni = request.sni.as_deref();
+    let by_name = || attach::most_specific(&listeners, request.port, &web[1..], sni);
+    if listeners[chosen].https() && by_name() != Some(chosen) {
         return Outcome::NotServed(421);
     }
     let listener = &listeners[chosen];
@@ -62,8 +70,8 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
         request,
         path: &parsed.path,
         query: parsed.query.as_deref().unwrap_or_default(),
-        host: name.name(),
-        authority: parsed.authority.as_deref(),
+        host,
+        authority: authority.as_deref(),
     };
     let attached = attach::routes(objects, &listeners, chosen);
     let mut candidates = predicates::fitting(&attached, listener, &asked);
@@ -81,7 +89,7 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
         best,
         listener,
         &asked,
-        &name,
+        name.as_ref(),
         parsed.query.as_deref(),
         served,
     )

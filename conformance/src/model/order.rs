@@ -15,6 +15,7 @@ pub(super) struct Candidate<'o> {
 }
 
 /// Kind (3 exact, 2 expression, 1 prefix, 0 none) and length of path or service, and of the gRPC method; then counts.
+#[derive(Default)]
 pub(super) struct Rank {
     pub(super) first: (u8, usize),
     pub(super) second: (u8, usize),

@@ -21,6 +21,14 @@ pub(super) struct Asked<'r> {
     pub(super) authority: Option<&'r [u8]>,
 }
 
+impl<'r> Asked<'r> {
+    /// The authority that the request names; it goes before the Host field (RFC 9112 section 3.2.2).
+    pub(super) fn named(&self) -> Option<&'r [u8]> {
+        let field = || self.request.hosts.first().map(Vec::as_slice);
+        self.authority.or_else(field)
+    }
+}
+
 /// All matches that the request fits, each under the hostname by which its route means the host.
 pub(super) fn fitting<'o>(
     routes: &'o [Route<'o>],
@@ -110,7 +118,7 @@ fn matches_of<'o>(
                 }
             }
         }
-        Kinds::Grpc(_) => {}
+        Kinds::Grpc(_) | Kinds::Layer4(_) => {}
     }
 }
 
@@ -142,7 +150,7 @@ fn http_match(one: &HttpRouteMatch, asked: &Asked<'_>) -> Option<Rank> {
     }
     let headers = first_headers(one.headers.as_deref().unwrap_or_default());
     let query = first_parameters(one.query_params.as_deref().unwrap_or_default());
-    let fits = headers.iter().all(|wanted| header(wanted, asked.request))
+    let fits = headers.iter().all(|wanted| header(wanted, asked))
         && query.iter().all(|wanted| parameter(wanted, asked.query));
     fits.then(|| Rank {
         first: (kind, length),
@@ -177,7 +185,7 @@ fn grpc_match(one: &GrpcRouteMatch, asked: &Asked<'_>) -> Option<Rank> {
         name(&wanted.method, method)?,
     );
     let headers = first_headers(one.headers.as_deref().unwrap_or_default());
-    let fits = headers.iter().all(|wanted| header(wanted, asked.request));
+    let fits = headers.iter().all(|wanted| header(wanted, asked));
     fits.then_some(Rank {
         first,
         second,
@@ -227,14 +235,19 @@ fn first_parameters(all: &[HttpQueryParamMatch]) -> Vec<&HttpQueryParamMatch> {
 }
 
 /// S:repeated-header: values joined by `,`, those of Cookie by `; `.
-fn header(wanted: &HttpHeaderMatch, request: &Request) -> bool {
+/// S:host-header: `host` is what the request is for, wherever it says so.
+fn header(wanted: &HttpHeaderMatch, asked: &Asked<'_>) -> bool {
     let name = wanted.name.to_lowercase();
-    let values: Vec<&[u8]> = request
+    let mut values: Vec<&[u8]> = asked
+        .request
         .headers
         .iter()
         .filter(|(given, _)| *given == name)
         .map(|(_, value)| value.as_slice())
         .collect();
+    if name == "host" {
+        values = asked.named().into_iter().collect();
+    }
     if values.is_empty() {
         return false;
     }

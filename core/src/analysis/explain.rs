@@ -4,7 +4,7 @@ use super::candidates::{Candidate, candidates};
 use super::describe;
 use crate::rule::{Listener, Matches, PathMatch, PrecedenceStep, RequestMatch};
 use crate::table::{
-    Head, Match, NoMatch, Predicate, RouteTable, first_failure, first_grpc_failure, is_grpc,
+    Head, Match, NoMatch, Predicate, RouteTable, each, first_failure, first_grpc_failure, is_grpc,
 };
 use crate::target::Query;
 
@@ -190,7 +190,7 @@ fn words(failed: Predicate<'_>, head: &Head<'_>) -> String {
         ),
         Predicate::Header(wanted) => {
             let mut values = Vec::new();
-            head.headers.each(&wanted.name, &mut |value| {
+            each(head, &wanted.name, &mut |value| {
                 values.push(String::from_utf8_lossy(value).into_owned())
             });
             let has = if values.is_empty() {

@@ -79,6 +79,35 @@ pub struct Certificate {
     pub names: Vec<Box<str>>,
 }
 
+impl Certificate {
+    /// Which of several certificates is shown for a server name: the one that has the very name, else the one with the
+    /// longest wildcard that means it, else the first (S:certificate). A wildcard of a certificate stands for one label
+    /// (RFC 9525 section 6.3).
+    ///
+    /// `name` is in lower case. The answer counts the certificates from 0; `None` if there are none. The cost is linear in
+    /// their names.
+    pub fn choose<'c>(
+        certificates: impl IntoIterator<Item = &'c Certificate>,
+        name: Option<&str>,
+    ) -> Option<usize> {
+        let fit = |own: &str| {
+            let name = name?;
+            let rest = name.split_once('.').map(|(_, rest)| rest);
+            match own.strip_prefix("*.") {
+                Some(suffix) => (rest == Some(suffix)).then_some((false, own.len())),
+                None => (own == name).then_some((true, own.len())),
+            }
+        };
+        let fits = certificates
+            .into_iter()
+            .map(|own| own.names.iter().filter_map(|name| fit(name)).max());
+        let best = fits
+            .enumerate()
+            .max_by_key(|&(at, fit)| (fit, std::cmp::Reverse(at)));
+        best.map(|(at, _)| at)
+    }
+}
+
 /// A private key, DER. `Debug` shows its form only.
 #[derive(Clone, PartialEq, Eq)]
 pub enum PrivateKey {

@@ -310,7 +310,7 @@ impl RouteTable {
             Subject::Header(name) => {
                 let name = candidates.headers.get(usize::from(name))?;
                 let longest = candidates.longest_value;
-                if !predicate::join(name, request.head.headers, longest, buffer) {
+                if !predicate::join(name, request.head, longest, buffer) {
                     return None;
                 }
                 buffer
@@ -382,14 +382,14 @@ impl RouteTable {
             let name = candidates.parameters.get(usize::from(name))?;
             Parameter::of(request.head, name)
         };
-        let headers = request.head.headers;
+        let head = request.head;
         match condition.subject {
             Subject::Header(name) => {
-                header(name).is_some_and(|name| predicate::is_joined(name, text(), headers))
+                header(name).is_some_and(|name| predicate::is_joined(name, text(), head))
             }
             Subject::HeaderPattern(name) => header(name)
                 .zip(pattern())
-                .is_some_and(|(name, pattern)| predicate::matches_joined(name, pattern, headers)),
+                .is_some_and(|(name, pattern)| predicate::matches_joined(name, pattern, head)),
             Subject::Parameter(name) => parameter(name).is_some_and(|given| given.is(text())),
             Subject::ParameterPattern(name) => parameter(name)
                 .zip(pattern())

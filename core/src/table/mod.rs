@@ -28,6 +28,7 @@ pub use crate::rule::Headers;
 pub use find::{Head, NoMatch, Scratch};
 pub use listener::TlsMatch;
 pub use matched::{Action, ListenerMatch, Match, MatchId, ResponseStep, RuleId, Step};
+pub(crate) use predicate::each;
 pub use predicate::{Predicate, first_failure, first_grpc_failure, is_grpc};
 
 use candidate::Candidates;

@@ -1,7 +1,7 @@
 //! Whether a request fits a match, read plainly: path, method, headers, query, and the names of gRPC.
 
 use http::HeaderName;
-use http::header::{CONTENT_TYPE, COOKIE};
+use http::header::{CONTENT_TYPE, COOKIE, HOST};
 
 use super::find::Head;
 use crate::pattern::Pattern;
@@ -42,11 +42,7 @@ pub fn first_failure<'m>(one: &'m RequestMatch, head: &Head<'_>) -> Option<Predi
     {
         return Some(Predicate::Method(method));
     }
-    if let Some(failed) = one
-        .headers
-        .iter()
-        .find(|field| !header(field, head.headers))
-    {
+    if let Some(failed) = one.headers.iter().find(|field| !header(field, head)) {
         return Some(Predicate::Header(failed));
     }
     let failed = one
@@ -71,10 +67,7 @@ pub fn first_grpc_failure<'m>(one: &'m GrpcMatch, head: &Head<'_>) -> Option<Pre
     {
         return Some(Predicate::GrpcMethod(name));
     }
-    let failed = one
-        .headers
-        .iter()
-        .find(|field| !header(field, head.headers));
+    let failed = one.headers.iter().find(|field| !header(field, head));
     failed.map(Predicate::Header)
 }
 
@@ -147,10 +140,18 @@ impl<'r> Parameter<'r> {
     }
 }
 
-fn header(field: &HeaderMatch, headers: &dyn Headers) -> bool {
+fn header(field: &HeaderMatch, head: &Head<'_>) -> bool {
     match &field.value {
-        ValueMatch::Exact(exact) => is_joined(&field.name, exact, headers),
-        ValueMatch::Pattern(pattern) => matches_joined(&field.name, pattern, headers),
+        ValueMatch::Exact(exact) => is_joined(&field.name, exact, head),
+        ValueMatch::Pattern(pattern) => matches_joined(&field.name, pattern, head),
+    }
+}
+
+/// The values of a field; of `Host` the authority that the request is for, wherever it says so (S:host-header).
+pub(crate) fn each(head: &Head<'_>, name: &HeaderName, visit: &mut dyn FnMut(&[u8])) {
+    match head.target.authority() {
+        Some(authority) if *name == HOST => visit(authority),
+        _ => head.headers.each(name, visit),
     }
 }
 
@@ -160,10 +161,10 @@ fn separator(name: &HeaderName) -> &'static [u8] {
 }
 
 /// Whether the joined value is this one, without joining it.
-pub(super) fn is_joined(name: &HeaderName, exact: &[u8], headers: &dyn Headers) -> bool {
+pub(super) fn is_joined(name: &HeaderName, exact: &[u8], head: &Head<'_>) -> bool {
     let mut rest = Some(exact);
     let mut seen = false;
-    headers.each(name, &mut |value| {
+    each(head, name, &mut |value| {
         let next = if seen {
             rest.and_then(|rest| rest.strip_prefix(separator(name)))
         } else {
@@ -176,10 +177,10 @@ pub(super) fn is_joined(name: &HeaderName, exact: &[u8], headers: &dyn Headers) 
 }
 
 /// Whether the joined value matches a pattern, without joining it.
-pub(super) fn matches_joined(name: &HeaderName, pattern: &Pattern, headers: &dyn Headers) -> bool {
+pub(super) fn matches_joined(name: &HeaderName, pattern: &Pattern, head: &Head<'_>) -> bool {
     let mut run = pattern.run();
     let mut seen = false;
-    headers.each(name, &mut |value| {
+    each(head, name, &mut |value| {
         if seen {
             run.feed(separator(name));
         }
@@ -192,13 +193,13 @@ pub(super) fn matches_joined(name: &HeaderName, pattern: &Pattern, headers: &dyn
 /// Joins the values of a field in an empty buffer; false if there is none, or more than `longest` bytes of them.
 pub(super) fn join(
     name: &HeaderName,
-    headers: &dyn Headers,
+    head: &Head<'_>,
     longest: usize,
     buffer: &mut Vec<u8>,
 ) -> bool {
     let mut seen = false;
     let mut fits = true;
-    headers.each(name, &mut |value| {
+    each(head, name, &mut |value| {
         let between = if seen { separator(name) } else { b"" };
         fits = fits && buffer.len() + between.len() + value.len() <= longest;
         if fits {
