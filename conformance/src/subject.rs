@@ -345,7 +345,7 @@ fn authorize(auth: &ExternalAuth) -> String {
 /// Limits, retries and sessions, a line each.
 fn settings(rule: &Rule, plan: &mut Vec<String>) {
     let limit = |limit: Option<Duration>| {
-        limit.map_or("-".to_owned(), |limit| limit.as_millis().to_string())
+        limit.map_or_else(|| "-".to_owned(), |limit| limit.as_millis().to_string())
     };
     let timeouts = &rule.timeouts;
     if timeouts.request.is_some() || timeouts.backend_request.is_some() {

@@ -11,6 +11,9 @@ use gatepost::target::Raw;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+/// The expression of a number.
+type Shape = fn(usize) -> String;
+
 fn route(namespace: &str, name: &str, patterns: &[String]) -> Value {
     let one = |pattern: &String| json!({"matches": [{"path": {"type": "RegularExpression", "value": pattern}}]});
     let rules: Vec<Value> = patterns.iter().map(one).collect();
@@ -95,7 +98,7 @@ fn fourteen_patterns_that_multiply_build_at_once() {
 
 #[test]
 fn thousands_of_patterns_stay_within_memory_and_time() {
-    let shapes: [(usize, fn(usize) -> String); 2] = [
+    let shapes: [(usize, Shape); 2] = [
         (100, |n| {
             format!("/svc-{n:06}/v[0-9]+/users/[^/]+/posts/[0-9]+")
         }),

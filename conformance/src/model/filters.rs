@@ -190,14 +190,19 @@ fn location(
         Some(_) => default,
         None => listener.spec.port,
     });
-    let name = redirect.hostname.as_deref().or(host.map(Host::text))?;
+    let name = redirect
+        .hostname
+        .as_deref()
+        .or_else(|| host.map(Host::text))?;
     let path = match &redirect.path {
         Some(modifier) => modified(modifier, asked.path, prefix),
         None => asked.path.to_owned(),
     };
-    let shown = (port != default)
-        .then(|| format!(":{port}"))
-        .unwrap_or_default();
+    let shown = if port == default {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
     let status = u16::try_from(redirect.status_code.unwrap_or(302)).ok()?;
     Some((status, format!("{scheme}://{name}{shown}{path}")))
 }

@@ -34,7 +34,7 @@ fn milliseconds(text: &Duration) -> u64 {
 }
 
 fn limit(limit: Option<&Duration>) -> String {
-    limit.map_or("-".to_owned(), |limit| milliseconds(limit).to_string())
+    limit.map_or_else(|| "-".to_owned(), |limit| milliseconds(limit).to_string())
 }
 
 pub(super) fn authorize(auth: &HttpExternalAuthFilter, backend: &str) -> String {
