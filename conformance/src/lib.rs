@@ -11,3 +11,4 @@ pub mod generate;
 pub mod model;
 pub mod request;
 pub mod subject;
+pub mod upstream;

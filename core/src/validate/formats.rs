@@ -2,33 +2,82 @@
 
 use super::schema::Format;
 
-macro_rules! format {
-    ($($(#[$meta:meta])* $name:ident: $holds:expr, $expected:literal;)*) => {
-        $($(#[$meta])* pub(super) const $name: Format = Format { expected: $expected, holds: $holds };)*
+macro_rules! formats {
+    ($($name:ident: $holds:expr, $pattern:literal, $expected:literal;)*) => {
+        $(pub(super) const $name: Format = Format { pattern: $pattern, expected: $expected, holds: $holds };)*
+        /// All of them, with their names.
+        #[cfg(test)]
+        const ALL: &[(&str, Format)] = &[$((stringify!($name), $name)),*];
     };
 }
 
-format! {
-    HOSTNAME: |text| subdomain(text.strip_prefix("*.").unwrap_or(text)), "a host name in lower case such as `www.example.com` or `*.example.com`, without a port";
-    PRECISE_HOSTNAME: subdomain, "a host name in lower case such as `www.example.com`";
-    SECTION_NAME: subdomain, "letters in lower case, digits, `-` and `.`, such as `https`";
-    LABEL: label, "letters in lower case, digits and `-`, such as `shop`";
-    GROUP: |text| text.is_empty() || subdomain(text), "an API group such as `gateway.networking.k8s.io`, or nothing for the core group";
-    KIND: kind, "the name of a kind such as `Service`";
-    CONTROLLER: controller, "a domain, `/` and a path, such as `gatepost.dev/gateway-controller`";
-    HEADER_NAME: token, "an HTTP token: letters, digits and !#$%&'*+-.^_`|~";
-    HEADER_VALUE: header_value, "visible ASCII characters, with single spaces or tabs between them";
-    PROTOCOL: protocol, "a protocol such as HTTP, HTTPS, TLS, TCP or UDP, or `domain/name`";
-    ADDRESS_TYPE: address_type, "IPAddress, Hostname, NamedAddress, or `domain/name`";
-    ABSOLUTE_URI: absolute_uri, "an absolute URI with an authority, such as `spiffe://cluster.local/ns/shop`";
-    CORS_ORIGIN: cors_origin, "`*`, or a scheme and a host such as `https://www.example.com` or `https://*.example.com:8443`";
-    DURATION: |text| crate::duration::parse(text).is_ok(), "one to four numbers of at most five digits, each with a unit of h, m, s or ms, such as `1m30s`";
-    LABEL_VALUE: label_value, "letters, digits, `-`, `_` and `.`, with a letter or a digit at both ends";
-    PATH_CHARACTERS: path_characters, "an absolute path of the characters that RFC 3986 allows in one";
-    WELL_KNOWN_CAS: well_known, "`System`, or `domain/name`";
-    ATTRIBUTE_NAME: |text| all(text, b"_.:/-"), "letters, digits and _.:/-";
-    ATTRIBUTE_KEY: |text| all(text, b"_.-") && !text.bytes().any(|b| b.is_ascii_uppercase()), "letters in lower case, digits and _.-";
-    SPAN_NAME: |text| text.split(' ').all(|word| all(word, b"_.:/-")), "words of letters, digits and _.:/-, with single spaces between them";
+formats! {
+    HOSTNAME: |text| subdomain(text.strip_prefix("*.").unwrap_or(text)),
+        r#"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"#,
+        "a host name in lower case such as `www.example.com` or `*.example.com`, without a port";
+    PRECISE_HOSTNAME: subdomain,
+        r#"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"#,
+        "a host name in lower case such as `www.example.com`";
+    SECTION_NAME: subdomain,
+        r#"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"#,
+        "letters in lower case, digits, `-` and `.`, such as `https`";
+    LABEL: label,
+        r#"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"#,
+        "letters in lower case, digits and `-`, such as `shop`";
+    GROUP: |text| text.is_empty() || subdomain(text),
+        r#"^$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"#,
+        "an API group such as `gateway.networking.k8s.io`, or nothing for the core group";
+    KIND: kind,
+        r#"^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$"#,
+        "the name of a kind such as `Service`";
+    CONTROLLER: controller,
+        r#"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$"#,
+        "a domain, `/` and a path, such as `gatepost.dev/gateway-controller`";
+    HEADER_NAME: token,
+        r#"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$"#,
+        "an HTTP token: letters, digits and !#$%&'*+-.^_`|~";
+    HEADER_VALUE: header_value,
+        r#"^[!-~]+([\t ]?[!-~]+)*$"#,
+        "visible ASCII characters, with single spaces or tabs between them";
+    PROTOCOL: protocol,
+        r#"^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9]+$"#,
+        "a protocol such as HTTP, HTTPS, TLS, TCP or UDP, or `domain/name`";
+    ADDRESS_TYPE: address_type,
+        r#"^Hostname|IPAddress|NamedAddress|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$"#,
+        "IPAddress, Hostname, NamedAddress, or `domain/name`";
+    ABSOLUTE_URI: absolute_uri,
+        r#"^(([^:/?#]+):)(//([^/?#]*))([^?#]*)(\?([^#]*))?(#(.*))?"#,
+        "an absolute URI with an authority, such as `spiffe://cluster.local/ns/shop`";
+    CORS_ORIGIN: cors_origin,
+        r#"(^\*$)|(^(http(s)?):\/\/(((\*\.)?([a-zA-Z0-9\-]+\.)*[a-zA-Z0-9-]+|\*)(:([0-9]{1,5}))?)$)"#,
+        "`*`, or a scheme and a host such as `https://www.example.com` or `https://*.example.com:8443`";
+    DURATION: |text| crate::duration::parse(text).is_ok(),
+        r#"^([0-9]{1,5}(h|m|s|ms)){1,4}$"#,
+        "one to four numbers of at most five digits, each with a unit of h, m, s or ms, such as `1m30s`";
+    LABEL_VALUE: label_value,
+        r#"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"#,
+        "letters, digits, `-`, `_` and `.`, with a letter or a digit at both ends";
+    PATH_CHARACTERS: path_characters,
+        r#"^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$"#,
+        "an absolute path of the characters that RFC 3986 allows in one";
+    WELL_KNOWN_CAS: well_known,
+        r#"^(System|([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]))$"#,
+        "`System`, or `domain/name`";
+    ATTRIBUTE_NAME: |text| all(text, b"_.:/-"),
+        r#"^[a-zA-Z0-9_.:/-]+$"#,
+        "letters, digits and _.:/-";
+    ATTRIBUTE_KEY: |text| all(text, b"_.-") && !text.bytes().any(|b| b.is_ascii_uppercase()),
+        r#"^[a-z0-9_.-]+$"#,
+        "letters in lower case, digits and _.-";
+    SPAN_NAME: |text| text.split(' ').all(|word| all(word, b"_.:/-")),
+        r#"^[a-zA-Z0-9_.:/-]+( [a-zA-Z0-9_.:/-]+)*$"#,
+        "words of letters, digits and _.:/-, with single spaces between them";
+    REASON: reason,
+        r#"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"#,
+        "a word such as `Accepted`";
+    CONDITION_TYPE: condition_type,
+        r#"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"#,
+        "a word such as `Accepted`, or `domain/name`";
 }
 
 pub(super) fn label(text: &str) -> bool {
@@ -83,12 +132,16 @@ fn header_value(text: &str) -> bool {
         && bytes.last().is_some_and(|&b| !space(b))
 }
 
-/// `…|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.…)*\/[A-Za-z0-9]+`.
+/// A word, or `domain/name` at the end: the second alternative is not anchored at the start.
 fn protocol(text: &str) -> bool {
     dashed(text)
         || text
-            .split_once('/')
-            .is_some_and(|(domain, name)| subdomain(domain) && all(name, b""))
+            .rsplit_once('/')
+            .is_some_and(|(domain, name)| domain.ends_with(label_end) && all(name, b""))
+}
+
+fn label_end(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
 /// The alternation is not anchored inside (digest 1.2), so the words may stand at one end.
@@ -96,25 +149,16 @@ fn address_type(text: &str) -> bool {
     text.starts_with("Hostname")
         || text.contains("IPAddress")
         || text.contains("NamedAddress")
-        || text.find('/').is_some_and(|_| domain_path_at_end(text))
+        || text
+            .match_indices('/')
+            .any(|(at, _)| text[..at].ends_with(label_end) && path(&text[at + 1..]))
 }
 
-/// `L(\.L)*\/[A-Za-z0-9\/\-._~%!$&'()*+,;=:]+$` somewhere up to the end.
-fn domain_path_at_end(text: &str) -> bool {
-    text.match_indices('/').any(|(at, _)| {
-        let (before, after) = (&text[..at], &text[at + 1..]);
-        path(after) && before.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-    })
-}
-
-/// RFC 3986 with an authority; the pattern has no end anchor.
+/// RFC 3986 with an authority, which may be empty; the pattern has no end anchor.
 fn absolute_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return false;
-    };
-    scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && all(scheme, b"+.-")
-        && rest.starts_with(|c: char| !matches!(c, '/' | '?' | '#'))
+    text.split_once(':').is_some_and(|(scheme, rest)| {
+        !scheme.is_empty() && !scheme.contains(['/', '?', '#']) && rest.starts_with("//")
+    })
 }
 
 fn cors_origin(text: &str) -> bool {
@@ -133,7 +177,7 @@ fn cors_origin(text: &str) -> bool {
     let port =
         port.is_none_or(|p| (1..=5).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
     let labels = host.strip_prefix("*.").unwrap_or(host);
-    port && (host == "*" || labels.split('.').all(dashed))
+    port && (host == "*" || labels.split('.').all(|label| all(label, b"-")))
 }
 
 fn label_value(text: &str) -> bool {
@@ -157,69 +201,127 @@ pub(super) fn path_characters(text: &str) -> bool {
 }
 
 fn well_known(text: &str) -> bool {
-    text == "System" || controller(text)
+    text == "System"
+        || text
+            .split_once('/')
+            .is_some_and(|(domain, name)| subdomain(domain) && short_name(name))
 }
 
-/// An optional DNS prefix of fewer than 253 characters, and a name of at most 63.
-pub(super) fn qualified_name(text: &str) -> bool {
-    let (prefix, name) = match text.split_once('/') {
-        Some((prefix, name)) => (Some(prefix), name),
+fn reason(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && all(text, b"_,:")
+        && !text.ends_with([',', ':'])
+}
+
+fn condition_type(text: &str) -> bool {
+    let (domain, name) = match text.split_once('/') {
+        Some((domain, name)) => (Some(domain), name),
         None => (None, text),
     };
-    prefix.is_none_or(subdomain) && !name.is_empty() && name.len() <= 63 && label_value(name)
+    domain.is_none_or(subdomain) && !name.is_empty() && label_value(name)
+}
+
+/// `([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]`.
+fn short_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && label_value(text)
+}
+
+/// An optional DNS prefix of any length, and a name of at most 63 characters: the key of a label.
+pub(super) fn label_key(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((prefix, name)) => subdomain(prefix) && short_name(name),
+        None => short_name(text),
+    }
+}
+
+/// The same with a prefix of at most 253 characters.
+pub(super) fn qualified_name(text: &str) -> bool {
+    label_key(text)
+        && text
+            .split_once('/')
+            .is_none_or(|(prefix, _)| prefix.len() <= 253)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use regex::Regex;
+
     use super::*;
 
+    /// Texts that keep one pattern or another, and more that come near.
+    const SEEDS: &[&str] = &[
+        "a.b/C-1",
+        "*.a-b.c1",
+        "Hostname",
+        "xIPAddress",
+        "NamedAddress",
+        "HTTP",
+        "a/b/c",
+        "System",
+        "example.com/Name",
+        "https://a.b",
+        "http://*.a:8080",
+        "https://*",
+        "*",
+        "spiffe://x/y?z#w",
+        "1h30m10s5ms",
+        "99999h",
+        "x-forwarded-for",
+        "a b",
+        "a\tb",
+        "/a%2Fb/../c",
+        "Kind-1",
+        "a_b.c:d/e f",
+        "Accepted",
+        "gw.example/Ready",
+        "1m1",
+        "A.b",
+        "a..b",
+    ];
+
+    fn texts() -> impl Strategy<Value = String> {
+        let near = (
+            proptest::sample::select(SEEDS),
+            any::<proptest::sample::Index>(),
+            "[-a-zA-Z0-9*.:/?#_%@,;=~!$&'()+ \t\u{e9}]{0,2}",
+            0..3_usize,
+        );
+        let near = near.prop_map(|(seed, at, new, cut)| {
+            let at = at.index(seed.len() + 1);
+            let end = seed.len().min(at + cut);
+            format!("{}{new}{}", &seed[..at], &seed[end..])
+        });
+        prop_oneof![near, "[-a-c0-1A-B*.:/hms%]{0,12}", any::<String>()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn every_function_is_its_pattern(text in texts()) {
+            thread_local! {
+                static PATTERNS: Vec<(&'static str, Regex, fn(&str) -> bool)> = ALL.iter().map(|(name, format)| {
+                    (*name, Regex::new(format.pattern).expect("a pattern"), format.holds)
+                }).collect();
+            }
+            PATTERNS.with(|patterns| {
+                for (name, pattern, holds) in patterns {
+                    prop_assert_eq!(holds(&text), pattern.is_match(&text), "{} on {:?}", name, text);
+                }
+                Ok(())
+            })?;
+        }
+    }
+
     #[test]
-    fn formats_hold_on_both_sides() {
-        let rows: &[(&Format, &[&str], &[&str])] = &[
-            (
-                &HOSTNAME,
-                &["a", "a.b", "*.a.b", "1.2.3.4", "a-b.c"],
-                &[
-                    "", "*", "*.", "A.b", "a..b", "a.b.", "-a", "a:80", "*.*.a", "a_b",
-                ],
-            ),
-            (&HEADER_NAME, &["x-a", "A1!"], &["", "a b", "a:b", "a\r\n"]),
-            (
-                &HEADER_VALUE,
-                &["a", "a b", "a\tb"],
-                &["", " a", "a  b", "a\r\nb", "é"],
-            ),
-            (
-                &CORS_ORIGIN,
-                &[
-                    "*",
-                    "https://a.b",
-                    "http://*.a",
-                    "https://*",
-                    "http://a:99999",
-                ],
-                &["a.b", "ftp://a", "https://a/b", "https://a:123456"],
-            ),
-            (&CONTROLLER, &["a.b/c", "a/b/c"], &["a", "a/", "/b", "A/b"]),
-            (
-                &PROTOCOL,
-                &["HTTP", "a.b/C1"],
-                &["", "-a", "a.b/", "a.b/c-d"],
-            ),
-            (
-                &PATH_CHARACTERS,
-                &["/", "/a%2F"],
-                &["", "/a b", "/%2", "/%zz", "/#"],
-            ),
-            (&SPAN_NAME, &["a", "a b"], &["", " a", "a  b"]),
-        ];
-        for (format, good, bad) in rows {
-            for text in *good {
-                assert!((format.holds)(text), "{text} is {}", format.expected);
-            }
-            for text in *bad {
-                assert!(!(format.holds)(text), "{text} is not {}", format.expected);
-            }
+    fn the_texts_fall_on_both_sides_of_every_pattern() {
+        for (name, format) in ALL {
+            assert!(
+                SEEDS.iter().any(|seed| (format.holds)(seed)),
+                "no seed keeps {name}"
+            );
+            assert!(!(format.holds)("a..b\n"), "{name}");
         }
     }
 }

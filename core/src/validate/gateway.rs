@@ -1,19 +1,20 @@
 //! GatewayClass, Gateway, ListenerSet and XMesh.
 
-use super::formats::{self, qualified_name};
+use std::net::IpAddr;
+
+use super::formats::{self, label_key};
 use super::reference::{
-    GROUP, HOSTNAME, KIND, LABEL_SELECTOR, LOCAL_REFERENCE, NAMESPACE, OBJECT_NAME,
-    OBJECT_REFERENCE, SECRET_REFERENCE, SECTION_NAME, every_two,
+    ADDRESS_TYPE, CONTROLLER_NAME, GROUP, HOSTNAME, KIND, LABEL_SELECTOR, LOCAL_REFERENCE,
+    NAMESPACE, OBJECT_NAME, OBJECT_REFERENCE, OUR_GROUP, SECRET_REFERENCE, SECTION_NAME,
 };
 use super::routes::EXTERNAL_AUTH;
 use super::schema::{
-    ANY, Fields, PORT, Rule, Schema, experimental, formatted, items, list, list_map, map, object,
-    one_of, optional, required, rule, rule_in, text,
+    Literal, PORT, Rule, Schema, Shape, Test, defaulted, experimental, formatted, list, list_map,
+    map, object, one_of, optional, plain, required, rule, rule_in, text,
 };
-use crate::document::{Node, Value};
+use super::status;
+use super::view::{View, items};
 use crate::key::Channel;
-
-pub(super) const CONTROLLER_NAME: Schema = formatted(1, 253, &formats::CONTROLLER);
 
 static PARAMETERS_REFERENCE: Schema = object(&[
     required("group", &GROUP),
@@ -22,29 +23,52 @@ static PARAMETERS_REFERENCE: Schema = object(&[
     optional("namespace", &NAMESPACE),
 ]);
 
+pub(super) const TEXT: Schema = text(0, usize::MAX);
+/// `metadata` has rules of its own, in every kind the same.
+pub(super) const METADATA: Schema = plain(Shape::Any(Some("object")));
+
 macro_rules! kind_schema {
-    ($spec:expr) => {
-        object(&[
-            optional("apiVersion", &ANY),
-            optional("kind", &ANY),
-            optional("metadata", &ANY),
-            required("spec", $spec),
-            optional("status", &ANY),
+    ($spec:expr $(, $status:expr)?) => {
+        $crate::validate::schema::object(&[
+            $crate::validate::schema::optional("apiVersion", &$crate::validate::gateway::TEXT),
+            $crate::validate::schema::optional("kind", &$crate::validate::gateway::TEXT),
+            $crate::validate::schema::optional("metadata", &$crate::validate::gateway::METADATA),
+            $crate::validate::schema::required("spec", $spec),
+            $($status)?
         ])
     };
 }
 pub(super) use kind_schema;
 
 static CLASS_SPEC: Schema = object(&[
-    required("controllerName", &CONTROLLER_NAME),
+    required(
+        "controllerName",
+        &CONTROLLER_NAME.with(&[Rule {
+            message: "field is immutable",
+            channel: None,
+            test: Test::Update(|new, old| new.as_str() == old.as_str()),
+        }]),
+    ),
     optional("description", &text(0, 64)),
     optional("parametersRef", &PARAMETERS_REFERENCE),
 ]);
 
-pub(super) static GATEWAY_CLASS: Schema = kind_schema!(&CLASS_SPEC);
-pub(super) static X_MESH: Schema = kind_schema!(&CLASS_SPEC);
+pub(super) static GATEWAY_CLASS: Schema = kind_schema!(&CLASS_SPEC, status::OF_CLASS);
+pub(super) static X_MESH: Schema = kind_schema!(&CLASS_SPEC, status::OF_MESH);
 
-static ROUTE_GROUP_KIND: Schema = object(&[optional("group", &GROUP), required("kind", &KIND)]);
+/// `{from: …}`, as a default.
+static SAME: Literal = Literal::Text("Same");
+static FROM_SAME: Literal = Literal::Object(&[("from", Literal::Text("Same"))]);
+static NAMESPACES_SAME: Literal = Literal::Object(&[(
+    "namespaces",
+    Literal::Object(&[("from", Literal::Text("Same"))]),
+)]);
+static FROM_NONE: Literal = Literal::Object(&[("from", Literal::Text("None"))]);
+
+pub(super) static ROUTE_GROUP_KIND: Schema = object(&[
+    defaulted("group", &GROUP, &OUR_GROUP),
+    required("kind", &KIND),
+]);
 
 macro_rules! listener {
     ($rules:expr) => {
@@ -54,18 +78,20 @@ macro_rules! listener {
             required("port", &PORT),
             required("protocol", &formatted(1, 255, &formats::PROTOCOL)),
             optional("tls", &LISTENER_TLS),
-            optional(
+            defaulted(
                 "allowedRoutes",
                 &object(&[
-                    optional(
+                    defaulted(
                         "namespaces",
                         &object(&[
-                            optional("from", &one_of(&["All", "Selector", "Same"])),
+                            defaulted("from", &one_of(&["All", "Selector", "Same"]), &SAME),
                             optional("selector", &LABEL_SELECTOR),
                         ]),
+                        &FROM_SAME,
                     ),
                     optional("kinds", &list(&ROUTE_GROUP_KIND, 0, 8)),
                 ]),
+                &NAMESPACES_SAME,
             ),
             experimental(
                 "filters",
@@ -77,17 +103,22 @@ macro_rules! listener {
 }
 
 static LISTENER_TLS: Schema = object(&[
-    optional("mode", &one_of(&["Terminate", "Passthrough"])),
+    defaulted(
+        "mode",
+        &one_of(&["Terminate", "Passthrough"]),
+        &Literal::Text("Terminate"),
+    ),
     optional("certificateRefs", &list(&SECRET_REFERENCE, 0, 64)),
     optional("options", &map(&text(0, 4_096), 16)),
 ])
 .with(&[rule(
     "certificateRefs or options must be specified when mode is Terminate",
     |tls| {
-        let options = tls.field("options").and_then(Node::as_mapping);
-        tls.text("mode").unwrap_or("Terminate") != "Terminate"
+        tls.text("mode") != Some("Terminate")
             || !tls.items("certificateRefs").is_empty()
-            || options.is_some_and(|options| !options.entries().is_empty())
+            || tls
+                .field("options")
+                .is_some_and(|options| options.keys().next().is_some())
     },
 )]);
 
@@ -127,7 +158,7 @@ const LISTENER_RULES: &[Rule] = &[
     rule(
         "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']",
         |listeners| {
-            each(listeners, |l| {
+            items(listeners).iter().all(|l| {
                 !matches!(l.text("protocol"), Some("HTTP" | "TCP" | "UDP")) || !l.has("tls")
             })
         },
@@ -135,38 +166,38 @@ const LISTENER_RULES: &[Rule] = &[
     rule(
         "tls mode must be Terminate for protocol HTTPS",
         |listeners| {
-            each(listeners, |l| {
-                let mode = l
-                    .field("tls")
-                    .and_then(|tls| tls.text("mode"))
-                    .unwrap_or("Terminate");
-                l.text("protocol") != Some("HTTPS") || mode == "Terminate"
+            items(listeners).iter().all(|l| {
+                l.text("protocol") != Some("HTTPS")
+                    || l.field("tls")
+                        .is_none_or(|tls| matches!(tls.text("mode"), Some("" | "Terminate")))
             })
         },
     ),
     rule("tls mode must be set for protocol TLS", |listeners| {
-        each(listeners, |l| {
-            l.text("protocol") != Some("TLS") || l.has("tls")
+        items(listeners).iter().all(|l| {
+            l.text("protocol") != Some("TLS")
+                || l.field("tls")
+                    .is_some_and(|tls| tls.text("mode").is_some_and(|mode| !mode.is_empty()))
         })
     }),
     rule(
         "hostname must not be specified for protocols ['TCP', 'UDP']",
         |listeners| {
-            each(listeners, |l| {
-                !matches!(l.text("protocol"), Some("TCP" | "UDP")) || !l.has("hostname")
+            items(listeners).iter().all(|l| {
+                !matches!(l.text("protocol"), Some("TCP" | "UDP"))
+                    || l.text("hostname").is_none_or(str::is_empty)
             })
         },
     ),
     rule(
         "Listener name must be unique within the Gateway",
-        |listeners| every_two(items(listeners), |a, b| a.text("name") != b.text("name")),
+        |listeners| items(listeners).every_two(|a, b| a.text("name") != b.text("name")),
     ),
     rule(
         "Combination of port, protocol and hostname must be unique for each listener",
         |listeners| {
-            let port = |l: &Node| l.field("port").and_then(Node::as_i64);
-            every_two(items(listeners), |a, b| {
-                port(a) != port(b)
+            items(listeners).every_two(|a, b| {
+                a.number("port") != b.number("port")
                     || a.text("protocol") != b.text("protocol")
                     || a.text("hostname") != b.text("hostname")
             })
@@ -174,34 +205,46 @@ const LISTENER_RULES: &[Rule] = &[
     ),
 ];
 
-fn each(list: &Node, holds: fn(&Node) -> bool) -> bool {
-    items(list).iter().all(holds)
-}
-
 static GATEWAY_LISTENERS: Schema =
-    list_map(&GATEWAY_LISTENER, 1, 64, &[("name", "")]).with(LISTENER_RULES);
+    list_map(&GATEWAY_LISTENER, 1, 64, &["name"]).with(LISTENER_RULES);
 static LISTENER_SET_LISTENERS: Schema =
-    list_map(&LISTENER_SET_LISTENER, 1, 64, &[("name", "")]).with(LISTENER_RULES);
+    list_map(&LISTENER_SET_LISTENER, 1, 64, &["name"]).with(LISTENER_RULES);
+
+pub(super) const ROUTABILITY: Schema = text(0, 253).with(&[rule(
+    "Routability must be empty, Cluster, or an implementation-specific prefixed path; k8s.io and its subdomains are reserved",
+    |value| {
+        let text = value.as_str().unwrap_or_default();
+        text.is_empty()
+            || text == "Cluster"
+            || text.split_once('/').is_some_and(|(prefix, rest)| {
+                !rest.is_empty()
+                    && !rest.contains('\n')
+                    && formats::subdomain(prefix)
+                    && prefix != "k8s.io"
+                    && !prefix.ends_with(".k8s.io")
+            })
+    },
+)]);
+
+/// The CRDs say it with `oneOf` and the formats `ipv4` and `ipv6`.
+pub(super) const ADDRESS_STRUCTURE: Rule = Rule {
+    message: "oneOf",
+    channel: None,
+    test: Test::Structure(|address| {
+        address.text("type") != Some("IPAddress")
+            || address
+                .text("value")
+                .is_none_or(|value| value.parse::<IpAddr>().is_ok())
+    }),
+};
 
 static ADDRESS: Schema = object(&[
-    optional("type", &formatted(1, 253, &formats::ADDRESS_TYPE)),
+    defaulted("type", &ADDRESS_TYPE, &Literal::Text("IPAddress")),
     optional("value", &text(0, 253)),
-    experimental("routability", &text(0, 253).with(&[rule(
-        "Routability must be empty, Cluster, or an implementation-specific prefixed path; k8s.io and its subdomains are reserved",
-        |value| {
-            let text = value.as_str().unwrap_or_default();
-            text.is_empty() || text == "Cluster" || text.split_once('/').is_some_and(|(prefix, rest)| {
-                !rest.is_empty() && formats::subdomain(prefix) && prefix != "k8s.io" && !prefix.ends_with(".k8s.io")
-            })
-        },
-    )])),
+    experimental("routability", &ROUTABILITY),
 ])
 .with(&[
-    rule("IPAddress value must be an IPv4 or IPv6 address", |address| {
-        let value = address.text("value");
-        address.text("type").unwrap_or("IPAddress") != "IPAddress"
-            || value.is_none_or(|value| value.parse::<std::net::IpAddr>().is_ok())
-    }),
+    ADDRESS_STRUCTURE,
     rule("Hostname value must be empty or contain only valid characters (matching ^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$)", |address| {
         address.text("type") != Some("Hostname") || address.text("value").is_none_or(formats::HOSTNAME.holds)
     }),
@@ -216,36 +259,28 @@ static ADDRESSES: Schema = list(&ADDRESS, 0, 16).with(&[
     }),
 ]);
 
-fn unique_values(addresses: &Node, kind: &str) -> bool {
-    let of_kind = |address: &Node| {
-        address.text("type").unwrap_or("IPAddress") == kind && address.has("value")
-    };
-    every_two(items(addresses), |a, b| {
-        !of_kind(a) || !of_kind(b) || a.text("value") != b.text("value")
+fn unique_values(addresses: View<'_>, kind: &str) -> bool {
+    let of_kind = |address: View<'_>| address.text("type") == Some(kind) && address.has("value");
+    items(addresses)
+        .every_two(|a, b| !of_kind(a) || !of_kind(b) || a.text("value") != b.text("value"))
+}
+
+/// Whether what stands before the first `/` of every key, or the whole key without one, is short.
+fn short_prefixes(map: View<'_>) -> bool {
+    map.keys().all(|key| {
+        let prefix = key.split('/').next().unwrap_or_default();
+        prefix.chars().count() < 253
     })
-}
-
-/// Whether every key of a map is an optional prefix and a name; the length of the prefix is a rule of its own.
-fn keys(map: &Node, holds: fn(&str) -> bool) -> bool {
-    match map.value() {
-        Value::Mapping(mapping) => mapping.entries().iter().all(|entry| holds(&entry.key)),
-        _ => true,
-    }
-}
-
-fn short_prefix(key: &str) -> bool {
-    key.split_once('/')
-        .is_none_or(|(prefix, _)| prefix.len() < 253)
 }
 
 static INFRASTRUCTURE: Schema = object(&[
     optional("labels", &map(&formatted(0, 63, &formats::LABEL_VALUE), 8).with(&[
-        rule("Label keys must be in the form of an optional DNS subdomain prefix followed by a required name segment of up to 63 characters.", |map| keys(map, qualified_name)),
-        rule("If specified, the label key's prefix must be a DNS subdomain not longer than 253 characters in total.", |map| keys(map, short_prefix)),
+        rule("Label keys must be in the form of an optional DNS subdomain prefix followed by a required name segment of up to 63 characters.", |map| map.keys().all(label_key)),
+        rule("If specified, the label key's prefix must be a DNS subdomain not longer than 253 characters in total.", short_prefixes),
     ])),
     optional("annotations", &map(&text(0, 4_096), 16).with(&[
-        rule("Annotation keys must be in the form of an optional DNS subdomain prefix followed by a required name segment of up to 63 characters.", |map| keys(map, qualified_name)),
-        rule("If specified, the annotation key's prefix must be a DNS subdomain not longer than 253 characters in total.", |map| keys(map, short_prefix)),
+        rule("Annotation keys must be in the form of an optional DNS subdomain prefix followed by a required name segment of up to 63 characters.", |map| map.keys().all(label_key)),
+        rule("If specified, the annotation key's prefix must be a DNS subdomain not longer than 253 characters in total.", short_prefixes),
     ])),
     optional("parametersRef", &LOCAL_REFERENCE),
 ]);
@@ -267,9 +302,10 @@ static FRONTEND_TLS: Schema = object(&[optional(
                 },
             )]),
         ),
-        optional(
+        defaulted(
             "mode",
             &one_of(&["AllowValidOnly", "AllowInsecureFallback"]),
+            &Literal::Text("AllowValidOnly"),
         ),
     ]),
 )]);
@@ -289,47 +325,55 @@ static GATEWAY_TLS: Schema = object(&[
                     &object(&[required("port", &PORT), required("tls", &FRONTEND_TLS)]),
                     0,
                     64,
-                    &[("port", "")],
+                    &["port"],
                 )
                 .with(&[rule(
                     "Port for TLS configuration must be unique within the Gateway",
-                    |ports| {
-                        let port = |entry: &Node| entry.field("port").and_then(Node::as_i64);
-                        every_two(items(ports), |a, b| port(a) != port(b))
-                    },
+                    |ports| items(ports).every_two(|a, b| a.number("port") != b.number("port")),
                 )]),
             ),
         ]),
     ),
 ]);
 
-pub(super) static GATEWAY: Schema = kind_schema!(&object(&[
-    required("gatewayClassName", &OBJECT_NAME),
-    required("listeners", &GATEWAY_LISTENERS),
-    optional("addresses", &ADDRESSES),
-    optional("infrastructure", &INFRASTRUCTURE),
-    optional(
-        "allowedListeners",
-        &object(&[optional(
-            "namespaces",
-            &object(&[
-                optional("from", &one_of(&["All", "Selector", "Same", "None"])),
-                optional("selector", &LABEL_SELECTOR),
-            ])
-        )])
-    ),
-    optional("tls", &GATEWAY_TLS),
-    experimental("defaultScope", &one_of(&["All", "None"])),
-]));
+pub(super) static GATEWAY: Schema = kind_schema!(
+    &object(&[
+        required("gatewayClassName", &OBJECT_NAME),
+        required("listeners", &GATEWAY_LISTENERS),
+        optional("addresses", &ADDRESSES),
+        optional("infrastructure", &INFRASTRUCTURE),
+        optional(
+            "allowedListeners",
+            &object(&[defaulted(
+                "namespaces",
+                &object(&[
+                    defaulted(
+                        "from",
+                        &one_of(&["All", "Selector", "Same", "None"]),
+                        &Literal::Text("None")
+                    ),
+                    optional("selector", &LABEL_SELECTOR),
+                ]),
+                &FROM_NONE
+            )])
+        ),
+        optional("tls", &GATEWAY_TLS),
+        experimental("defaultScope", &one_of(&["All", "None"])),
+    ]),
+    status::OF_GATEWAY
+);
 
-pub(super) static LISTENER_SET: Schema = kind_schema!(&object(&[
-    required("parentRef", &PARENT_OF_LISTENER_SET),
-    required("listeners", &LISTENER_SET_LISTENERS),
-]));
+pub(super) static LISTENER_SET: Schema = kind_schema!(
+    &object(&[
+        required("parentRef", &PARENT_OF_LISTENER_SET),
+        required("listeners", &LISTENER_SET_LISTENERS),
+    ]),
+    status::OF_LISTENER_SET
+);
 
 static PARENT_OF_LISTENER_SET: Schema = object(&[
-    optional("group", &GROUP),
-    optional("kind", &KIND),
+    defaulted("group", &GROUP, &OUR_GROUP),
+    defaulted("kind", &KIND, &Literal::Text("Gateway")),
     required("name", &OBJECT_NAME),
     optional("namespace", &NAMESPACE),
 ]);

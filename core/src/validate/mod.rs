@@ -4,20 +4,26 @@
 //! document by them, and `formats` and the `rules` beside each kind hold the patterns and the validation rules that
 //! the CRDs write in CEL. Each rule stands once and carries the CRD's own message as its name.
 
+mod duration;
 mod formats;
 mod gateway;
 mod kubernetes;
 mod metadata;
+mod open_api;
 mod policies;
 mod reference;
 mod routes;
 mod schema;
 mod session;
+mod status;
 #[cfg(test)]
 mod tests;
+mod view;
 mod walk;
 
-use crate::document::Document;
+pub use open_api::open_api;
+
+use crate::document::{Document, Node};
 use crate::key::{Channel, Kind};
 use crate::problem::{FieldPath, Segment};
 
@@ -59,6 +65,26 @@ pub struct Violation {
 /// assert_eq!(violations[0].field.to_string(), "spec.controllerName");
 /// ```
 pub fn validate(document: &Document, channel: Channel) -> Vec<Violation> {
+    judge(document, None, channel)
+}
+
+/// The same for an object that replaces another of the same kind and key: fields that may not change are compared, and
+/// what was there before and stays as it is is not judged again, as an API server does it.
+///
+/// ```
+/// use gatepost::{document::{Document, Limits}, key::Channel, manifest, validate::validate_update};
+/// let class = |controller: &str| {
+///     let text = format!("apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {{name: c}}\nspec: {{controllerName: {controller}}}\n");
+///     manifest::read("class.yaml", text.as_bytes(), &Limits::default()).documents.remove(0)
+/// };
+/// let violations = validate_update(&class("a.test/b"), &class("a.test/c"), Channel::Standard);
+/// assert_eq!(violations[0].rule, "field is immutable");
+/// ```
+pub fn validate_update(new: &Document, old: &Document, channel: Channel) -> Vec<Violation> {
+    judge(new, Some(old.root()), channel)
+}
+
+fn judge(document: &Document, old: Option<&Node>, channel: Channel) -> Vec<Violation> {
     let kind = document.kind().unwrap_or_default();
     let version = document.api_version().unwrap_or_default();
     let (group, version) = version.rsplit_once('/').unwrap_or(("", version));
@@ -67,7 +93,7 @@ pub fn validate(document: &Document, channel: Channel) -> Vec<Violation> {
     };
     let mut violations = metadata::judge(kind, document.root());
     if let Some(schema) = schema_of(kind, version) {
-        walk::judge(schema, document.root(), channel, &mut violations);
+        walk::judge(schema, document.root(), old, channel, &mut violations);
     }
     if kind == Kind::Secret {
         hide_values(&mut violations);

@@ -1,19 +1,19 @@
 //! BackendTLSPolicy, XBackend, XBackendTrafficPolicy and XTelemetryPolicy.
 
-use std::time::Duration;
-
+use super::duration::go_duration;
 use super::formats::{self, qualified_name};
 use super::gateway::kind_schema;
 use super::reference::{
     BACKEND_OBJECT_REFERENCE, DURATION, FRACTION, GROUP, HOSTNAME, KIND, LOCAL_REFERENCE,
-    OBJECT_NAME, PRECISE_HOSTNAME, SECRET_REFERENCE, SECTION_NAME, every_two,
+    OBJECT_NAME, PRECISE_HOSTNAME, SECRET_REFERENCE, SECTION_NAME,
 };
 use super::schema::{
-    ANY, Fields, Rule, Schema, formatted, integer, items, list, list_map, map, object, one_of,
-    optional, required, rule, rule_in, text,
+    Field, Literal, PORT, Rule, Schema, defaulted, formatted, integer, list, list_map, map,
+    map_between, object, object_of, one_of, optional, required, rule, rule_in, text,
 };
 use super::session::SESSION_PERSISTENCE;
-use crate::document::{Node, Value};
+use super::status;
+use super::view::{View, items};
 use crate::key::Channel;
 
 static TARGETS: Schema = list(
@@ -35,16 +35,12 @@ static TARGETS: Schema = list(
     }),
 ]);
 
-fn section(target: &Node) -> &str {
+fn section(target: View<'_>) -> &str {
     target.text("sectionName").unwrap_or("")
 }
 
-fn same_targets(targets: &Node, differ: fn(&Node, &Node) -> bool) -> bool {
-    let object =
-        |t: &Node| ["group", "kind", "name"].map(|name| t.text(name).unwrap_or("").to_owned());
-    every_two(items(targets), |a, b| {
-        object(a) != object(b) || differ(a, b)
-    })
+fn same_targets(targets: View<'_>, differ: fn(View<'_>, View<'_>) -> bool) -> bool {
+    items(targets).every_two(|a, b| !a.agrees(b, &["name", "kind", "group"]) || differ(a, b))
 }
 
 static SUBJECT_ALT_NAME: Schema = object(&[
@@ -71,11 +67,11 @@ static SUBJECT_ALT_NAME: Schema = object(&[
     ),
 ]);
 
-fn authorities(validation: &Node) -> bool {
+fn authorities(validation: View<'_>) -> bool {
     !validation.items("caCertificateRefs").is_empty()
 }
 
-fn well_known(validation: &Node) -> bool {
+fn well_known(validation: View<'_>) -> bool {
     !validation
         .text("wellKnownCACertificates")
         .unwrap_or("")
@@ -89,14 +85,8 @@ const EXACTLY_ONE: Rule = rule_in(
 );
 
 static VALIDATION: Schema = object(&[
-    optional(
-        "caCertificateRefs",
-        &list(&LOCAL_REFERENCE, 0, 8).with(&[rule_in(
-            Channel::Experimental,
-            "caCertificateRefs should have at least 1 items",
-            |references| !items(references).is_empty(),
-        )]),
-    ),
+    optional("caCertificateRefs", &list(&LOCAL_REFERENCE, 0, 8)).only(Channel::Standard),
+    optional("caCertificateRefs", &list(&LOCAL_REFERENCE, 1, 8)).only(Channel::Experimental),
     optional(
         "wellKnownCACertificates",
         &formatted(1, 253, &formats::WELL_KNOWN_CAS),
@@ -118,99 +108,120 @@ static VALIDATION: Schema = object(&[
     EXACTLY_ONE,
 ]);
 
-pub(super) static BACKEND_TLS_POLICY: Schema = kind_schema!(&object(&[
-    required("targetRefs", &TARGETS),
-    required("validation", &VALIDATION),
-    optional("options", &map(&text(0, 4_096), 16)),
-]));
+pub(super) static BACKEND_TLS_POLICY: Schema = kind_schema!(
+    &object(&[
+        required("targetRefs", &TARGETS),
+        required("validation", &VALIDATION),
+        optional("options", &map(&text(0, 4_096), 16)),
+    ]),
+    status::OF_POLICY
+);
 
-fn mode(backend: &Node) -> &str {
+/// Whether the backend is spoken to in the clear.
+fn clear(backend: View<'_>) -> bool {
     backend
         .field("tls")
-        .and_then(|tls| tls.text("mode"))
-        .unwrap_or("None")
+        .is_none_or(|tls| tls.text("mode") == Some("None"))
 }
 
 static X_BACKEND_SPEC: Schema = object(&[
     required("type", &one_of(&["ExternalHostname", "EndpointSelector"])),
-    optional("externalHostname", &object(&[required("hostname", &PRECISE_HOSTNAME)]).with(&[rule(
+    optional("externalHostname", &object(&[required("hostname", &PRECISE_HOSTNAME.with(&[rule(
         "hostname must not be an IP address or end with .cluster.local",
-        |e| !e.text("hostname").unwrap_or("").ends_with(".cluster.local"),
-    )])),
-    optional("endpointSelector", &object(&[required("matchLabels", &map(&formatted(0, 63, &formats::LABEL_VALUE), 64).with(&[
-        rule("Label keys must be in the form of an optional DNS subdomain prefix not longer than 253 characters followed by a required name segment of up to 63 characters.", |labels| match labels.value() {
-            Value::Mapping(mapping) => mapping.entries().iter().all(|entry| qualified_name(&entry.key)),
-            _ => true,
-        }),
+        |hostname| hostname.as_str().is_none_or(|text| !text.ends_with(".cluster.local")),
+    )]))])),
+    optional("endpointSelector", &object(&[required("matchLabels", &map_between(&formatted(0, 63, &formats::LABEL_VALUE), 1, 64).with(&[
+        rule("Label keys must be in the form of an optional DNS subdomain prefix not longer than 253 characters followed by a required name segment of up to 63 characters.", |labels| labels.keys().all(qualified_name)),
     ]))])),
-    required("port", &object(&[required("number", &integer(1, 65_535))])),
+    required("port", &object_of(&[optional("number", &PORT)], 1, false)),
     optional("protocol", &one_of(&["TCP", "HTTP", "HTTP2", "HTTP11", "H2C", "MCP", "GRPC", "WSS"])),
-    optional("tls", &object(&[
+    defaulted("tls", &object(&[
         required("mode", &one_of(&["None", "ServerOnly", "ClientAndServer"])),
         optional("validation", &VALIDATION),
         optional("clientCertificateRef", &SECRET_REFERENCE),
     ]).with(&[
         rule("clientCertificateRef must be set if and only if mode is ClientAndServer", |tls| tls.has("clientCertificateRef") == (tls.text("mode") == Some("ClientAndServer"))),
         rule("validation must be set if and only if mode is either ClientAndServer or ServerOnly", |tls| tls.has("validation") == (tls.text("mode") != Some("None"))),
-    ])),
+    ]), &Literal::Object(&[("mode", Literal::Text("None"))])),
     optional("sessionPersistence", &SESSION_PERSISTENCE),
 ])
 .with(&[
     rule("externalHostname must be set when type is ExternalHostname and must be unset otherwise", |b| b.has("externalHostname") == (b.text("type") == Some("ExternalHostname"))),
     rule("endpointSelector must be set when type is EndpointSelector and must be unset otherwise", |b| b.has("endpointSelector") == (b.text("type") == Some("EndpointSelector"))),
     rule("sessionPersistence can only be set when type is EndpointSelector", |b| !b.has("sessionPersistence") || b.text("type") == Some("EndpointSelector")),
-    rule("tls must be disabled when protocol is H2C, use protocol HTTP2 for HTTP/2 with tls", |b| b.text("protocol") != Some("H2C") || mode(b) == "None"),
-    rule("tls must be enabled when protocol is HTTP2, use protocol H2C for HTTP/2 without tls", |b| b.text("protocol") != Some("HTTP2") || mode(b) != "None"),
-    rule("tls must be enabled when protocol is WSS", |b| b.text("protocol") != Some("WSS") || mode(b) != "None"),
+    rule("tls must be disabled when protocol is H2C, use protocol HTTP2 for HTTP/2 with tls", |b| b.text("protocol") != Some("H2C") || clear(b)),
+    rule("tls must be enabled when protocol is HTTP2, use protocol H2C for HTTP/2 without tls", |b| b.text("protocol") != Some("HTTP2") || !clear(b)),
+    rule("tls must be enabled when protocol is WSS", |b| b.text("protocol") != Some("WSS") || !clear(b)),
 ]);
 
-pub(super) static X_BACKEND: Schema = kind_schema!(&X_BACKEND_SPEC);
+pub(super) static X_BACKEND: Schema = kind_schema!(&X_BACKEND_SPEC, status::OF_BACKEND);
 
-fn interval(node: &Node, least: Duration) -> bool {
-    let value = node
-        .text("interval")
-        .and_then(|text| crate::duration::parse(text).ok());
-    value.is_none_or(|value| value >= least && value <= Duration::from_secs(3_600))
+const HOUR: i64 = 3_600 * SECOND;
+const SECOND: i64 = 1_000_000_000;
+
+static TEN_SECONDS: Literal = Literal::Text("10s");
+static TWENTY: Literal = Literal::Integer(20);
+static BUDGET: Literal = Literal::Object(&[
+    ("interval", Literal::Text("10s")),
+    ("percent", Literal::Integer(20)),
+]);
+static LEAST_RATE: Literal = Literal::Object(&[
+    ("count", Literal::Integer(10)),
+    ("interval", Literal::Text("1s")),
+]);
+
+/// Whether a duration can be read and is such; both rules on intervals are put on the text itself.
+fn interval(text: View<'_>, holds: fn(i64) -> bool) -> bool {
+    text.as_str().and_then(go_duration).is_some_and(holds)
 }
 
-pub(super) static X_BACKEND_TRAFFIC_POLICY: Schema = kind_schema!(&object(&[
+pub(super) static X_BACKEND_TRAFFIC_POLICY: Schema =
+    kind_schema!(&object(&[
     required(
         "targetRefs",
         &list_map(
             &LOCAL_REFERENCE,
             1,
             16,
-            &[("group", ""), ("kind", ""), ("name", "")]
+            &["group", "kind", "name"]
         )
     ),
     optional(
         "retryConstraint",
         &object(&[
-            optional(
+            defaulted(
                 "budget",
                 &object(&[
-                    optional("percent", &integer(0, 100)),
-                    optional("interval", &DURATION)
-                ])
-                .with(&[rule(
-                    "interval cannot be greater than one hour or less than one second",
-                    |b| interval(b, Duration::from_secs(1))
-                ),])
+                    defaulted("percent", &integer(0, 100), &TWENTY),
+                    defaulted(
+                        "interval",
+                        &DURATION.with(&[rule(
+                            "interval cannot be greater than one hour or less than one second",
+                            |text| interval(text, |value| (SECOND..=HOUR).contains(&value))
+                        )]),
+                        &TEN_SECONDS
+                    )
+                ]),
+                &BUDGET
             ),
-            optional(
+            defaulted(
                 "minRetryRate",
                 &object(&[
                     optional("count", &integer(1, 1_000_000)),
-                    optional("interval", &DURATION)
-                ])
-                .with(&[rule("interval cannot be greater than one hour", |r| {
-                    interval(r, Duration::from_millis(1))
-                }),])
+                    optional(
+                        "interval",
+                        &DURATION.with(&[rule(
+                            "interval cannot be greater than one hour",
+                            |text| interval(text, |value| value != 0 && value <= HOUR)
+                        )])
+                    )
+                ]),
+                &LEAST_RATE
             ),
         ])
     ),
     optional("sessionPersistence", &SESSION_PERSISTENCE),
-]));
+]), status::OF_POLICY);
 
 macro_rules! only_enabled {
     ($($field:literal),* $(,)?) => {
@@ -221,11 +232,15 @@ macro_rules! only_enabled {
     };
 }
 
-fn enabled(node: &Node) -> bool {
+fn enabled(node: View<'_>) -> bool {
     node.text("mode") == Some("Enabled")
 }
 
-const MODE: Schema = one_of(&["Enabled", "Disabled", "ImplementationDefault"]);
+const MODE: Field = defaulted(
+    "mode",
+    &one_of(&["Enabled", "Disabled", "ImplementationDefault"]),
+    &Literal::Text("ImplementationDefault"),
+);
 
 macro_rules! attribute_rules {
     ($(($member:literal, $source:literal)),* $(,)?) => {
@@ -234,7 +249,7 @@ macro_rules! attribute_rules {
 }
 
 static TRACING: Schema = object(&[
-    optional("mode", &MODE),
+    MODE,
     optional(
         "provider",
         &object(&[
@@ -248,7 +263,7 @@ static TRACING: Schema = object(&[
                     ]),
                     0,
                     16,
-                    &[("name", "")],
+                    &["name"],
                 ),
             ),
         ]),
@@ -258,7 +273,7 @@ static TRACING: Schema = object(&[
     optional("spanName", &formatted(1, 256, &formats::SPAN_NAME)),
     optional(
         "parentBasedSampling",
-        &object(&[optional("mode", &MODE), optional("samplingRate", &FRACTION)]).with(&[rule(
+        &object(&[MODE, optional("samplingRate", &FRACTION)]).with(&[rule(
             "samplingRate can only be set when mode is Enabled",
             |p| !p.has("samplingRate") || enabled(p),
         )]),
@@ -280,7 +295,7 @@ static TRACING: Schema = object(&[
             ]),
             0,
             usize::MAX,
-            &[("name", "")],
+            &["name"],
         ),
     ),
 ])
@@ -300,5 +315,6 @@ pub(super) static X_TELEMETRY_POLICY: Schema = kind_schema!(
     .with(&[rule(
         "at least one of the fields in [tracing] must be set",
         |spec| spec.has("tracing")
-    )])
+    )]),
+    status::OF_POLICY
 );

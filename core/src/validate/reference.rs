@@ -2,11 +2,11 @@
 
 use super::formats;
 use super::schema::{
-    Field, Fields, PORT, Rule, Schema, formatted, integer, items, list, object, optional, required,
-    rule, rule_in, text,
+    Field, Literal, PORT, Rule, Schema, defaulted, formatted, int32, list, object, object_of,
+    optional, required, rule, rule_in, text,
 };
-use crate::document::Node;
-use crate::key::{Channel, EXPERIMENTAL_GROUP};
+use super::view::{View, items};
+use crate::key::{Channel, EXPERIMENTAL_GROUP, GATEWAY_GROUP};
 
 pub(super) const OBJECT_NAME: Schema = text(1, 253);
 pub(super) const NAMESPACE: Schema = formatted(1, 63, &formats::LABEL);
@@ -16,11 +16,19 @@ pub(super) const SECTION_NAME: Schema = formatted(1, 253, &formats::SECTION_NAME
 pub(super) const HOSTNAME: Schema = formatted(1, 253, &formats::HOSTNAME);
 pub(super) const PRECISE_HOSTNAME: Schema = formatted(1, 253, &formats::PRECISE_HOSTNAME);
 pub(super) const DURATION: Schema = formatted(0, usize::MAX, &formats::DURATION);
-const WEIGHT: Schema = integer(0, 1_000_000);
+pub(super) const CONTROLLER_NAME: Schema = formatted(1, 253, &formats::CONTROLLER);
+pub(super) const ADDRESS_TYPE: Schema = formatted(1, 253, &formats::ADDRESS_TYPE);
+const WEIGHT: Schema = int32(0, 1_000_000);
+
+pub(super) static CORE_GROUP: Literal = Literal::Text("");
+pub(super) static OUR_GROUP: Literal = Literal::Text(GATEWAY_GROUP);
+static GATEWAY: Literal = Literal::Text("Gateway");
+static SERVICE: Literal = Literal::Text("Service");
+static SECRET: Literal = Literal::Text("Secret");
 
 pub(super) static PARENT_REFERENCE: Schema = object(&[
-    optional("group", &GROUP),
-    optional("kind", &KIND),
+    defaulted("group", &GROUP, &OUR_GROUP),
+    defaulted("kind", &KIND, &GATEWAY),
     optional("namespace", &NAMESPACE),
     required("name", &OBJECT_NAME),
     optional("sectionName", &SECTION_NAME),
@@ -44,42 +52,25 @@ pub(super) static PARENT_REFERENCES: Schema = list(&PARENT_REFERENCE, 0, 32).wit
     }),
 ]);
 
-fn section(reference: &Node) -> &str {
+fn section(reference: View<'_>) -> &str {
     reference.text("sectionName").unwrap_or("")
 }
 
-fn port(reference: &Node) -> i64 {
-    reference.field("port").and_then(Node::as_i64).unwrap_or(0)
+fn port(reference: View<'_>) -> i64 {
+    reference.number("port").unwrap_or(0)
 }
 
 /// Whether every two references to one object differ as asked.
-fn same_parents(references: &Node, differ: fn(&Node, &Node) -> bool) -> bool {
-    let object = |reference: &Node| {
-        let text = |name: &str, absent: &str| reference.text(name).unwrap_or(absent).to_owned();
-        let group = text("group", crate::key::GATEWAY_GROUP);
-        (
-            group,
-            text("kind", "Gateway"),
-            text("namespace", ""),
-            text("name", ""),
-        )
-    };
-    every_two(items(references), |a, b| {
-        object(a) != object(b) || differ(a, b)
-    })
-}
-
-/// Whether something holds for every two different items.
-pub(super) fn every_two(items: &[Node], holds: impl Fn(&Node, &Node) -> bool) -> bool {
-    let pairs = |(at, a)| items.iter().skip(at + 1).all(|b| holds(a, b));
-    items.iter().enumerate().all(pairs)
+fn same_parents(references: View<'_>, differ: fn(View<'_>, View<'_>) -> bool) -> bool {
+    items(references)
+        .every_two(|a, b| !a.agrees(b, &["name", "namespace", "kind", "group"]) || differ(a, b))
 }
 
 pub(super) const BACKEND_RULES: &[Rule] = &[
     rule("Must have port for Service reference", |reference| {
-        let group = reference.text("group").unwrap_or("");
-        let kind = reference.text("kind").unwrap_or("Service");
-        !(group.is_empty() && kind == "Service") || reference.has("port")
+        let service =
+            reference.text("group") == Some("") && reference.text("kind") == Some("Service");
+        !service || reference.has("port")
     }),
     rule_in(
         Channel::Experimental,
@@ -95,8 +86,8 @@ pub(super) const BACKEND_RULES: &[Rule] = &[
 macro_rules! backend_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            optional("group", &GROUP),
-            optional("kind", &KIND),
+            defaulted("group", &GROUP, &CORE_GROUP),
+            defaulted("kind", &KIND, &SERVICE),
             optional("namespace", &NAMESPACE),
             required("name", &OBJECT_NAME),
             optional("port", &PORT),
@@ -106,22 +97,26 @@ macro_rules! backend_fields {
 }
 
 pub(super) static BACKEND_OBJECT_REFERENCE: Schema = object(backend_fields!()).with(BACKEND_RULES);
-pub(super) static BACKEND_REF: Schema =
-    object(backend_fields!(optional("weight", &WEIGHT))).with(BACKEND_RULES);
+pub(super) static BACKEND_REF: Schema = object(backend_fields!(defaulted(
+    "weight",
+    &WEIGHT,
+    &Literal::Integer(1)
+)))
+.with(BACKEND_RULES);
 pub(super) static HTTP_BACKEND_REF: Schema = object(backend_fields!(
-    optional("weight", &WEIGHT),
+    defaulted("weight", &WEIGHT, &Literal::Integer(1)),
     optional("filters", &super::routes::HTTP_FILTERS),
 ))
 .with(BACKEND_RULES);
 pub(super) static GRPC_BACKEND_REF: Schema = object(backend_fields!(
-    optional("weight", &WEIGHT),
+    defaulted("weight", &WEIGHT, &Literal::Integer(1)),
     optional("filters", &super::routes::GRPC_FILTERS),
 ))
 .with(BACKEND_RULES);
 
 pub(super) static SECRET_REFERENCE: Schema = object(&[
-    optional("group", &GROUP),
-    optional("kind", &KIND),
+    defaulted("group", &GROUP, &CORE_GROUP),
+    defaulted("kind", &KIND, &SECRET),
     required("name", &OBJECT_NAME),
     optional("namespace", &NAMESPACE),
 ]);
@@ -142,73 +137,61 @@ pub(super) static OBJECT_REFERENCE: Schema = object(&[
 ]);
 
 pub(super) static FRACTION: Schema = object(&[
-    required("numerator", &integer(0, i32::MAX as i64)),
-    optional("denominator", &integer(1, i32::MAX as i64)),
+    required("numerator", &int32(0, i64::MAX)),
+    defaulted("denominator", &int32(1, i64::MAX), &Literal::Integer(100)),
 ])
 .with(&[rule(
     "numerator must be less than or equal to denominator",
-    |fraction| {
-        let number = |name: &str, absent| {
-            fraction
-                .field(name)
-                .and_then(Node::as_i64)
-                .unwrap_or(absent)
-        };
-        number("numerator", 0) <= number("denominator", 100)
-    },
+    |fraction| fraction.number("numerator") <= fraction.number("denominator"),
 )]);
 
-pub(super) static REFERENCE_GRANT: Schema = object(&[
-    optional("apiVersion", &super::schema::ANY),
-    optional("kind", &super::schema::ANY),
-    optional("metadata", &super::schema::ANY),
-    optional(
-        "spec",
-        &object(&[
-            required(
-                "from",
-                &list(
-                    &object(&[
-                        required("group", &GROUP),
-                        required("kind", &KIND),
-                        required("namespace", &NAMESPACE),
-                    ]),
-                    1,
-                    16,
-                ),
-            ),
-            required(
-                "to",
-                &list(
-                    &object(&[
-                        required("group", &GROUP),
-                        required("kind", &KIND),
-                        optional("name", &OBJECT_NAME),
-                    ]),
-                    1,
-                    16,
-                ),
-            ),
-        ]),
-    ),
-]);
-
-/// `FromNamespaces` with its selector.
-pub(super) static LABEL_SELECTOR: Schema = object(&[
-    optional(
-        "matchLabels",
-        &super::schema::map(&text(0, usize::MAX), usize::MAX),
-    ),
-    optional(
-        "matchExpressions",
+pub(super) static REFERENCE_GRANT: Schema = super::gateway::kind_schema!(&object(&[
+    required(
+        "from",
         &list(
             &object(&[
-                required("key", &text(0, usize::MAX)),
-                required("operator", &text(0, usize::MAX)),
-                optional("values", &list(&text(0, usize::MAX), 0, usize::MAX)),
+                required("group", &GROUP),
+                required("kind", &KIND),
+                required("namespace", &NAMESPACE),
             ]),
-            0,
-            usize::MAX,
+            1,
+            16,
         ),
     ),
-]);
+    required(
+        "to",
+        &list(
+            &object(&[
+                required("group", &GROUP),
+                required("kind", &KIND),
+                optional("name", &OBJECT_NAME),
+            ]),
+            1,
+            16,
+        ),
+    ),
+]));
+
+/// `FromNamespaces` with its selector.
+pub(super) static LABEL_SELECTOR: Schema = object_of(
+    &[
+        optional(
+            "matchLabels",
+            &super::schema::map(&text(0, usize::MAX), usize::MAX),
+        ),
+        optional(
+            "matchExpressions",
+            &list(
+                &object(&[
+                    required("key", &text(0, usize::MAX)),
+                    required("operator", &text(0, usize::MAX)),
+                    optional("values", &list(&text(0, usize::MAX), 0, usize::MAX)),
+                ]),
+                0,
+                usize::MAX,
+            ),
+        ),
+    ],
+    0,
+    true,
+);

@@ -1,39 +1,67 @@
 //! HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and UDPRoute.
 
+use std::net::IpAddr;
+
+use super::duration::go_duration;
 use super::formats::{self, path_characters, subdomain};
 use super::gateway::kind_schema;
 use super::reference::{
     BACKEND_OBJECT_REFERENCE, BACKEND_REF, DURATION, FRACTION, GRPC_BACKEND_REF, HOSTNAME,
     HTTP_BACKEND_REF, LOCAL_REFERENCE, PARENT_REFERENCES, PRECISE_HOSTNAME, SECTION_NAME,
-    every_two,
 };
 use super::schema::{
-    ANY, BOOLEAN, Fields, PORT, Rule, Schema, experimental, formatted, integer, items, list,
-    list_map, object, one_of, optional, required, rule, set, text,
+    BOOLEAN, Field, Literal, PORT, Rule, Schema, defaulted, experimental, formatted, int32,
+    integer, list, list_map, object, one_of, one_of_integers, optional, required, rule, set, text,
 };
 use super::session::SESSION_PERSISTENCE;
-use crate::document::Node;
+use super::status;
+use super::view::{Items, View, items};
+use crate::key::Channel;
 
 const HEADER_NAME: Schema = formatted(1, 256, &formats::HEADER_NAME);
 const METHODS: &[&str] = &[
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
 ];
 const DEFAULT_SCOPE: Schema = one_of(&["All", "None"]);
-const VALUE_TYPE: Schema = one_of(&["Exact", "RegularExpression"]);
+const VALUE_TYPE: Field = defaulted(
+    "type",
+    &one_of(&["Exact", "RegularExpression"]),
+    &Literal::Text("Exact"),
+);
 
 macro_rules! path_rules {
     ($(($test:expr, $message:literal)),* $(,)?) => {
         &[$(rule($message, |path| {
-            let literal = matches!(path.text("type").unwrap_or("PathPrefix"), "Exact" | "PathPrefix");
+            let literal = matches!(path.text("type"), Some("Exact" | "PathPrefix"));
             let test: fn(&str) -> bool = $test;
-            !literal || test(path.text("value").unwrap_or("/"))
-        })),*]
+            !literal || path.text("value").is_none_or(test)
+        })),*,
+        rule("type must be one of ['Exact', 'PathPrefix', 'RegularExpression']", |path| {
+            matches!(path.text("type"), Some("Exact" | "PathPrefix" | "RegularExpression"))
+        })]
     };
 }
 
+static PREFIX: Literal = Literal::Text("PathPrefix");
+static SLASH: Literal = Literal::Text("/");
+static PREFIX_OF_ALL: Literal = all_paths();
+static MATCHES: Literal = Literal::List(&[Literal::Object(&[("path", all_paths())])]);
+static RULES: Literal = Literal::List(&[Literal::Object(&[(
+    "matches",
+    Literal::List(&[Literal::Object(&[("path", all_paths())])]),
+)])]);
+
+/// The match that the API server puts in where none is given.
+const fn all_paths() -> Literal {
+    Literal::Object(&[
+        ("type", Literal::Text("PathPrefix")),
+        ("value", Literal::Text("/")),
+    ])
+}
+
 static PATH_MATCH: Schema = object(&[
-    optional("type", &one_of(&["Exact", "PathPrefix", "RegularExpression"])),
-    optional("value", &text(0, 1_024)),
+    defaulted("type", &one_of(&["Exact", "PathPrefix", "RegularExpression"]), &PREFIX),
+    defaulted("value", &text(0, 1_024), &SLASH),
 ])
 .with(path_rules![
     (|v| v.starts_with('/'), "value must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']"),
@@ -48,37 +76,57 @@ static PATH_MATCH: Schema = object(&[
     (path_characters, "must only contain valid characters (matching ^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$) for types ['Exact', 'PathPrefix']"),
 ]);
 
-/// The pattern of header values stands in the experimental CRD only, so resolution checks them for every channel.
-static HEADER_MATCH: Schema = object(&[
-    optional("type", &VALUE_TYPE),
-    required("name", &HEADER_NAME),
-    required("value", &text(1, 4_096)),
-]);
+/// The value of a field; its pattern stands in the experimental CRDs only, so resolution checks it for every channel.
+const STANDARD_VALUE: Field = required("value", &text(1, 4_096)).only(Channel::Standard);
+const EXPERIMENTAL_VALUE: Field =
+    required("value", &formatted(1, 4_096, &formats::HEADER_VALUE)).only(Channel::Experimental);
+
+static HTTP_HEADER_MATCHES: Schema = list_map(
+    &object(&[
+        VALUE_TYPE,
+        required("name", &HEADER_NAME),
+        STANDARD_VALUE,
+        EXPERIMENTAL_VALUE,
+    ]),
+    0,
+    16,
+    &["name"],
+);
+
+/// GRPCRoute has no pattern in either channel.
+static GRPC_HEADER_MATCHES: Schema = list_map(
+    &object(&[
+        VALUE_TYPE,
+        required("name", &HEADER_NAME),
+        required("value", &text(1, 4_096)),
+    ]),
+    0,
+    16,
+    &["name"],
+);
 
 static QUERY_MATCH: Schema = object(&[
-    optional("type", &VALUE_TYPE),
+    VALUE_TYPE,
     required("name", &HEADER_NAME),
     required("value", &text(1, 1_024)),
 ]);
 
 static HTTP_MATCH: Schema = object(&[
-    optional("path", &PATH_MATCH),
-    optional("headers", &list_map(&HEADER_MATCH, 0, 16, &[("name", "")])),
-    optional(
-        "queryParams",
-        &list_map(&QUERY_MATCH, 0, 16, &[("name", "")]),
-    ),
+    defaulted("path", &PATH_MATCH, &PREFIX_OF_ALL),
+    optional("headers", &HTTP_HEADER_MATCHES),
+    optional("queryParams", &list_map(&QUERY_MATCH, 0, 16, &["name"])),
     optional("method", &one_of(METHODS)),
 ]);
 
 static HEADERS: Schema = list_map(
     &object(&[
         required("name", &HEADER_NAME),
-        required("value", &text(1, 4_096)),
+        STANDARD_VALUE,
+        EXPERIMENTAL_VALUE,
     ]),
     0,
     16,
-    &[("name", "")],
+    &["name"],
 );
 
 static HEADER_FILTER: Schema = object(&[
@@ -89,7 +137,7 @@ static HEADER_FILTER: Schema = object(&[
 
 static MIRROR: Schema = object(&[
     required("backendRef", &BACKEND_OBJECT_REFERENCE),
-    optional("percent", &integer(0, 100)),
+    optional("percent", &int32(0, 100)),
     optional("fraction", &FRACTION),
 ])
 .with(&[rule(
@@ -121,18 +169,14 @@ static PATH_MODIFIER: Schema = object(&[
     ),
 ]);
 
-/// The CRD has an enum of integers.
-static STATUS_CODE: Schema = integer(301, 308).with(&[rule(
-    "statusCode must be one of 301, 302, 303, 307, 308",
-    |code| matches!(code.as_i64(), Some(301 | 302 | 303 | 307 | 308)),
-)]);
+static STATUS_CODE: Schema = one_of_integers(&[301, 302, 303, 307, 308]);
 
 static REDIRECT: Schema = object(&[
     optional("scheme", &one_of(&["http", "https"])),
     optional("hostname", &PRECISE_HOSTNAME),
     optional("path", &PATH_MODIFIER),
     optional("port", &PORT),
-    optional("statusCode", &STATUS_CODE),
+    defaulted("statusCode", &STATUS_CODE, &Literal::Integer(302)),
 ]);
 
 static REWRITE: Schema = object(&[
@@ -140,7 +184,7 @@ static REWRITE: Schema = object(&[
     optional("path", &PATH_MODIFIER),
 ]);
 
-fn star_alone(list: &Node) -> bool {
+fn star_alone(list: View<'_>) -> bool {
     let stars = items(list).iter().any(|item| item.as_str() == Some("*"));
     !stars || items(list).len() == 1
 }
@@ -175,7 +219,7 @@ static CORS: Schema = object(&[
     ),
     optional("exposeHeaders", &set(&HEADER_NAME, 64)),
     optional("allowCredentials", &BOOLEAN),
-    optional("maxAge", &integer(1, i32::MAX as i64)),
+    defaulted("maxAge", &int32(1, i64::MAX), &Literal::Integer(5)),
 ]);
 
 pub(super) static EXTERNAL_AUTH: Schema = object(&[
@@ -195,7 +239,7 @@ pub(super) static EXTERNAL_AUTH: Schema = object(&[
     ),
     optional(
         "forwardBody",
-        &object(&[optional("maxSize", &integer(0, i32::MAX as i64))]),
+        &object(&[optional("maxSize", &int32(0, i64::MAX))]),
     ),
 ])
 .with(&[
@@ -216,28 +260,26 @@ pub(super) static EXTERNAL_AUTH: Schema = object(&[
 ]);
 
 macro_rules! union_rules {
-    ($(($member:literal, $kind:literal)),* $(,)?) => {
+    ($(($member:literal, $kind:literal $(, $channel:expr)?)),* $(,)?) => {
         &[$(
-            rule(concat!("filter.", $member, " must be nil if the filter.type is not ", $kind), |f| !f.has($member) || f.text("type") == Some($kind)),
-            rule(concat!("filter.", $member, " must be specified for ", $kind, " filter.type"), |f| f.has($member) || f.text("type") != Some($kind)),
+            Rule { $(channel: Some($channel),)? ..rule(concat!("filter.", $member, " must be nil if the filter.type is not ", $kind), |f| !f.has($member) || f.text("type") == Some($kind)) },
+            Rule { $(channel: Some($channel),)? ..rule(concat!("filter.", $member, " must be specified for ", $kind, " filter.type"), |f| f.has($member) || f.text("type") != Some($kind)) },
         )*]
     };
 }
 
+macro_rules! filter_type {
+    ($($more:literal),*) => {
+        required("type", &one_of(&[
+            "RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror", "RequestRedirect", "URLRewrite",
+            "ExtensionRef", "CORS", $($more),*
+        ]))
+    };
+}
+
 static HTTP_FILTER: Schema = object(&[
-    required(
-        "type",
-        &one_of(&[
-            "RequestHeaderModifier",
-            "ResponseHeaderModifier",
-            "RequestMirror",
-            "RequestRedirect",
-            "URLRewrite",
-            "CORS",
-            "ExtensionRef",
-            "ExternalAuth",
-        ]),
-    ),
+    filter_type!().only(Channel::Standard),
+    filter_type!("ExternalAuth").only(Channel::Experimental),
     optional("requestHeaderModifier", &HEADER_FILTER),
     optional("responseHeaderModifier", &HEADER_FILTER),
     optional("requestMirror", &MIRROR),
@@ -255,10 +297,10 @@ static HTTP_FILTER: Schema = object(&[
     ("urlRewrite", "URLRewrite"),
     ("cors", "CORS"),
     ("extensionRef", "ExtensionRef"),
-    ("externalAuth", "ExternalAuth"),
+    ("externalAuth", "ExternalAuth", Channel::Experimental),
 ]);
 
-fn count(filters: &Node, kind: &str) -> usize {
+fn count(filters: View<'_>, kind: &str) -> usize {
     items(filters)
         .iter()
         .filter(|filter| filter.text("type") == Some(kind))
@@ -305,65 +347,65 @@ pub(super) static GRPC_FILTERS: Schema = list(&GRPC_FILTER, 0, 16).with(&[
     }),
 ]);
 
-/// Whether a list of filters replaces a prefix by the filter's member.
-fn replaces_prefix(filters: &[Node], member: &str) -> bool {
-    filters.iter().any(|filter| {
+/// Whether exactly one filter of a list replaces a prefix by its member; the CRD asks for exactly one.
+fn replaces_prefix(filters: Items<'_>, member: &str) -> bool {
+    let replaces = |filter: &View<'_>| {
         let path = filter.field(member).and_then(|f| f.field("path"));
         path.is_some_and(|path| {
             path.text("type") == Some("ReplacePrefixMatch") && path.has("replacePrefixMatch")
         })
-    })
+    };
+    filters.iter().filter(replaces).count() == 1
 }
 
-/// Whether a rule has exactly one match, of a prefix; without `matches` it has the default one.
-fn one_prefix(rule: &Node) -> bool {
-    match rule.field("matches") {
-        None => true,
-        Some(matches) => match items(matches) {
-            [one] => {
-                one.field("path")
-                    .and_then(|path| path.text("type"))
-                    .unwrap_or("PathPrefix")
-                    == "PathPrefix"
-            }
-            _ => false,
-        },
+/// Whether a rule has exactly one match, of a prefix.
+fn one_prefix(rule: View<'_>) -> bool {
+    let matches = rule.items("matches");
+    let path = matches.get(0).and_then(|one| one.field("path"));
+    matches.len() == 1 && path.is_some_and(|path| path.text("type") == Some("PathPrefix"))
+}
+
+/// Whether exactly one backend has such filters; the CRD looks no further.
+fn backend_replaces_prefix(rule: View<'_>, member: &str) -> bool {
+    let backends = rule.items("backendRefs").iter();
+    backends
+        .filter(|b| replaces_prefix(b.items("filters"), member))
+        .count()
+        == 1
+}
+
+/// As the CRD's expression goes, a duration that cannot be read fails it, unless the other one decides.
+fn timeouts_in_order(timeouts: View<'_>) -> bool {
+    let (Some(request), Some(backend)) =
+        (timeouts.text("request"), timeouts.text("backendRequest"))
+    else {
+        return true;
+    };
+    match (go_duration(request), go_duration(backend)) {
+        (Some(0), _) => true,
+        (Some(request), Some(backend)) => backend <= request,
+        _ => false,
     }
-}
-
-/// The filters of the one backend that has the member; the CRD looks no further.
-fn backend_replaces_prefix(rule: &Node, member: &str) -> bool {
-    let backends = rule.items("backendRefs");
-    let mut having = backends
-        .iter()
-        .filter(|b| replaces_prefix(b.items("filters"), member));
-    having.next().is_some() && having.next().is_none()
 }
 
 static HTTP_RULE: Schema = object(&[
     optional("name", &SECTION_NAME),
-    optional("matches", &list(&HTTP_MATCH, 0, 64)),
+    defaulted("matches", &list(&HTTP_MATCH, 0, 64), &MATCHES),
     optional("filters", &HTTP_FILTERS),
     optional("backendRefs", &list(&HTTP_BACKEND_REF, 0, 16)),
     optional("timeouts", &object(&[optional("request", &DURATION), optional("backendRequest", &DURATION)]).with(&[
-        rule("backendRequest timeout cannot be longer than request timeout", |timeouts| {
-            let value = |name: &str| timeouts.text(name).and_then(|text| crate::duration::parse(text).ok());
-            match (value("request"), value("backendRequest")) {
-                (Some(request), Some(backend)) => request.is_zero() || backend <= request,
-                _ => true,
-            }
-        }),
+        rule("backendRequest timeout cannot be longer than request timeout", timeouts_in_order),
     ])),
     optional("retry", &object(&[
         optional("codes", &set(&integer(400, 599), usize::MAX)),
-        optional("attempts", &integer(0, i64::MAX)),
+        defaulted("attempts", &integer(0, i64::MAX), &Literal::Integer(1)),
         optional("backoff", &DURATION),
     ])),
     experimental("sessionPersistence", &SESSION_PERSISTENCE),
 ])
 .with(&[
     rule("RequestRedirect filter must not be used together with backendRefs", |r| {
-        r.items("backendRefs").is_empty() || r.field("filters").is_none_or(|f| !items(f).iter().any(|f| f.has("requestRedirect")))
+        r.items("backendRefs").is_empty() || !r.items("filters").iter().any(|f| f.has("requestRedirect"))
     }),
     rule("When using RequestRedirect filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified", |r| !replaces_prefix(r.items("filters"), "requestRedirect") || one_prefix(r)),
     rule("When using URLRewrite filter with path.replacePrefixMatch, exactly one PathPrefix match must be specified", |r| !replaces_prefix(r.items("filters"), "urlRewrite") || one_prefix(r)),
@@ -373,39 +415,29 @@ static HTTP_RULE: Schema = object(&[
 
 const TOO_MANY_MATCHES: &str = "While 16 rules and 64 matches per rule are allowed, the total number of matches across all rules in a route must be less than 128";
 const UNIQUE_NAMES: Rule = rule("Rule name must be unique within the route", |rules| {
-    every_two(items(rules), |a, b| {
-        !a.has("name") || a.text("name") != b.text("name")
-    })
+    items(rules).every_two(|a, b| !a.has("name") || a.text("name") != b.text("name"))
 });
 
-/// An HTTPRoute rule without `matches` has the default one.
-const HTTP_RULES: &[Rule] = &[
-    rule(TOO_MANY_MATCHES, |rules| {
-        items(rules)
-            .iter()
-            .map(|r| r.field("matches").map_or(1, |m| items(m).len()))
-            .sum::<usize>()
-            <= 128
-    }),
-    UNIQUE_NAMES,
-];
-const GRPC_RULES: &[Rule] = &[
-    rule(TOO_MANY_MATCHES, |rules| {
-        items(rules)
-            .iter()
-            .map(|r| r.items("matches").len())
-            .sum::<usize>()
-            <= 128
-    }),
-    UNIQUE_NAMES,
-];
+fn few_matches(rules: View<'_>) -> bool {
+    let matches = items(rules).iter().map(|rule| rule.items("matches").len());
+    matches.sum::<usize>() <= 128
+}
 
-pub(super) static HTTP_ROUTE: Schema = kind_schema!(&object(&[
-    optional("parentRefs", &PARENT_REFERENCES),
-    optional("hostnames", &list(&HOSTNAME, 0, 16)),
-    optional("rules", &list(&HTTP_RULE, 1, 16).with(HTTP_RULES)),
-    experimental("useDefaultGateways", &DEFAULT_SCOPE),
-]));
+const RULES_OF_ROUTE: &[Rule] = &[rule(TOO_MANY_MATCHES, few_matches), UNIQUE_NAMES];
+
+pub(super) static HTTP_ROUTE: Schema = kind_schema!(
+    &object(&[
+        optional("parentRefs", &PARENT_REFERENCES),
+        optional("hostnames", &list(&HOSTNAME, 0, 16)),
+        defaulted(
+            "rules",
+            &list(&HTTP_RULE, 1, 16).with(RULES_OF_ROUTE),
+            &RULES
+        ),
+        experimental("useDefaultGateways", &DEFAULT_SCOPE),
+    ]),
+    status::OF_ROUTE
+);
 
 /// `^(?i)\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*$`.
 fn service_name(text: &str) -> bool {
@@ -421,12 +453,12 @@ fn method_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-fn exact_name(method: &Node, member: &str, holds: fn(&str) -> bool) -> bool {
-    method.text("type").unwrap_or("Exact") != "Exact" || method.text(member).is_none_or(holds)
+fn exact_name(method: View<'_>, member: &str, holds: fn(&str) -> bool) -> bool {
+    method.text("type") != Some("Exact") || method.text(member).is_none_or(holds)
 }
 
 static GRPC_METHOD: Schema = object(&[
-    optional("type", &VALUE_TYPE),
+    VALUE_TYPE,
     optional("service", &text(0, 1_024)),
     optional("method", &text(0, 1_024)),
 ])
@@ -443,7 +475,7 @@ static GRPC_RULE: Schema = object(&[
         &list(
             &object(&[
                 optional("method", &GRPC_METHOD),
-                optional("headers", &list_map(&HEADER_MATCH, 0, 16, &[("name", "")])),
+                optional("headers", &GRPC_HEADER_MATCHES),
             ]),
             0,
             64,
@@ -454,24 +486,35 @@ static GRPC_RULE: Schema = object(&[
     experimental("sessionPersistence", &SESSION_PERSISTENCE),
 ]);
 
-pub(super) static GRPC_ROUTE: Schema = kind_schema!(&object(&[
-    optional("parentRefs", &PARENT_REFERENCES),
-    optional("hostnames", &list(&HOSTNAME, 0, 16)),
-    optional("rules", &list(&GRPC_RULE, 0, 16).with(GRPC_RULES)),
-    experimental("useDefaultGateways", &DEFAULT_SCOPE),
-]));
+pub(super) static GRPC_ROUTE: Schema = kind_schema!(
+    &object(&[
+        optional("parentRefs", &PARENT_REFERENCES),
+        optional("hostnames", &list(&HOSTNAME, 0, 16)),
+        optional("rules", &list(&GRPC_RULE, 0, 16).with(RULES_OF_ROUTE)),
+        experimental("useDefaultGateways", &DEFAULT_SCOPE),
+    ]),
+    status::OF_ROUTE
+);
 
 static LAYER4_RULE: Schema = object(&[
     optional("name", &SECTION_NAME),
     required("backendRefs", &list(&BACKEND_REF, 1, 16)),
 ]);
 
+/// `isIP` of the API server: no zone, and no IPv4 address within an IPv6 one.
+fn is_ip(text: &str) -> bool {
+    match text.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => address.to_ipv4_mapped().is_none(),
+        Ok(IpAddr::V4(_)) => true,
+        Err(_) => false,
+    }
+}
+
 const TLS_HOSTNAMES: &[Rule] = &[
     rule("Hostnames cannot contain an IP", |names| {
-        items(names).iter().all(|n| {
-            n.as_str()
-                .is_none_or(|n| n.parse::<std::net::IpAddr>().is_err())
-        })
+        items(names)
+            .iter()
+            .all(|n| n.as_str().is_none_or(|n| !is_ip(n)))
     }),
     rule("Hostnames must be valid based on RFC-1123", |names| {
         items(names)
@@ -489,28 +532,40 @@ const TLS_HOSTNAMES: &[Rule] = &[
     ),
 ];
 
-pub(super) static TLS_ROUTE: Schema = kind_schema!(&object(&[
-    optional("parentRefs", &PARENT_REFERENCES),
-    required("hostnames", &list(&HOSTNAME, 1, 1_024).with(TLS_HOSTNAMES)),
-    required("rules", &list(&LAYER4_RULE, 1, 1)),
-    experimental("useDefaultGateways", &DEFAULT_SCOPE),
-]));
+pub(super) static TLS_ROUTE: Schema = kind_schema!(
+    &object(&[
+        optional("parentRefs", &PARENT_REFERENCES),
+        required("hostnames", &list(&HOSTNAME, 1, 1_024).with(TLS_HOSTNAMES)),
+        required("rules", &list(&LAYER4_RULE, 1, 1)),
+        experimental("useDefaultGateways", &DEFAULT_SCOPE),
+    ]),
+    status::OF_ROUTE
+);
 
-pub(super) static TLS_ROUTE_V1ALPHA2: Schema = kind_schema!(&object(&[
-    optional("parentRefs", &PARENT_REFERENCES),
-    optional("hostnames", &list(&HOSTNAME, 0, 16)),
-    required("rules", &list(&LAYER4_RULE, 1, 16).with(&[UNIQUE_NAMES])),
-    optional("useDefaultGateways", &DEFAULT_SCOPE),
-]));
+pub(super) static TLS_ROUTE_V1ALPHA2: Schema = kind_schema!(
+    &object(&[
+        optional("parentRefs", &PARENT_REFERENCES),
+        optional("hostnames", &list(&HOSTNAME, 0, 1_024)),
+        required("rules", &list(&LAYER4_RULE, 1, 16).with(&[UNIQUE_NAMES])),
+        optional("useDefaultGateways", &DEFAULT_SCOPE),
+    ]),
+    status::OF_ROUTE
+);
 
-pub(super) static LAYER4_ROUTE: Schema = kind_schema!(&object(&[
-    optional("parentRefs", &PARENT_REFERENCES),
-    required("rules", &list(&LAYER4_RULE, 1, 1)),
-    experimental("useDefaultGateways", &DEFAULT_SCOPE),
-]));
+pub(super) static LAYER4_ROUTE: Schema = kind_schema!(
+    &object(&[
+        optional("parentRefs", &PARENT_REFERENCES),
+        required("rules", &list(&LAYER4_RULE, 1, 1)),
+        experimental("useDefaultGateways", &DEFAULT_SCOPE),
+    ]),
+    status::OF_ROUTE
+);
 
-pub(super) static LAYER4_ROUTE_V1ALPHA2: Schema = kind_schema!(&object(&[
-    optional("parentRefs", &PARENT_REFERENCES),
-    required("rules", &list(&LAYER4_RULE, 1, 16).with(&[UNIQUE_NAMES])),
-    optional("useDefaultGateways", &DEFAULT_SCOPE),
-]));
+pub(super) static LAYER4_ROUTE_V1ALPHA2: Schema = kind_schema!(
+    &object(&[
+        optional("parentRefs", &PARENT_REFERENCES),
+        required("rules", &list(&LAYER4_RULE, 1, 16).with(&[UNIQUE_NAMES])),
+        optional("useDefaultGateways", &DEFAULT_SCOPE),
+    ]),
+    status::OF_ROUTE
+);

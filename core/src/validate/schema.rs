@@ -1,6 +1,6 @@
 //! The form of a schema: what OpenAPI and the list types of Kubernetes say, and the validation rules.
 
-use crate::document::Node;
+use super::view::View;
 use crate::key::Channel;
 
 /// What a value has to look like.
@@ -14,15 +14,23 @@ pub(super) struct Schema {
 pub(super) enum Shape {
     Boolean,
     Integer {
+        /// The width that the CRD names: `int32`, `int64` or none.
+        format: Option<&'static str>,
+        /// `i64::MIN` for no bound.
         minimum: i64,
+        /// `i64::MAX` for no bound.
         maximum: i64,
+        values: &'static [i64],
     },
     Text {
         least: usize,
+        /// `usize::MAX` for no bound; so for all lengths here.
         most: usize,
         format: Option<&'static Format>,
         values: &'static [&'static str],
     },
+    /// A point in time (RFC 3339). It stands in statuses only, which are not judged.
+    Time,
     List {
         items: &'static Schema,
         least: usize,
@@ -31,23 +39,29 @@ pub(super) enum Shape {
     },
     Object {
         fields: &'static [Field],
+        /// `minProperties`.
+        least: usize,
+        /// `x-kubernetes-map-type: atomic`.
+        atomic: bool,
+        /// Whether fields that the schema does not name are passed over.
         open: bool,
     },
     Map {
         values: &'static Schema,
+        least: usize,
         most: usize,
     },
     IntOrString,
-    /// Not looked at.
-    Any,
+    /// Not looked at, beyond its type; `None` for any.
+    Any(Option<&'static str>),
 }
 
 /// What makes two items of a list the same.
 #[derive(Debug)]
 pub(super) enum Unique {
     No,
-    /// `x-kubernetes-list-type: map`: these fields, each with the value that it has when absent.
-    Keys(&'static [(&'static str, &'static str)]),
+    /// `x-kubernetes-list-type: map`: these fields.
+    Keys(&'static [&'static str]),
     /// `x-kubernetes-list-type: set`.
     Values,
 }
@@ -57,12 +71,26 @@ pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) schema: &'static Schema,
     pub(super) required: bool,
-    pub(super) experimental: bool,
+    /// The channel whose CRD has it like this; `None` for both.
+    pub(super) channel: Option<Channel>,
+    /// What the API server puts in when the field is absent or `null`.
+    pub(super) default: Option<&'static Literal>,
 }
 
-/// A pattern, checked by a function.
+/// A value that stands in a schema.
+#[derive(Debug)]
+pub(super) enum Literal {
+    Text(&'static str),
+    Integer(i64),
+    List(&'static [Literal]),
+    Object(&'static [(&'static str, Literal)]),
+}
+
+/// A pattern of a CRD, checked by a function.
 #[derive(Debug)]
 pub(super) struct Format {
+    /// The CRD's text.
+    pub(super) pattern: &'static str,
     /// What is expected, after "expected".
     pub(super) expected: &'static str,
     pub(super) holds: fn(&str) -> bool,
@@ -75,27 +103,37 @@ pub(super) struct Rule {
     pub(super) message: &'static str,
     /// The channel whose CRD has it; `None` for both.
     pub(super) channel: Option<Channel>,
-    /// Whether a value keeps it. Defaults are not in the value; the rule knows them.
-    pub(super) holds: fn(&Node) -> bool,
+    pub(super) test: Test,
 }
 
-pub(super) const fn rule(message: &'static str, holds: fn(&Node) -> bool) -> Rule {
+/// What a rule looks at. Defaults are in the values that it is given.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Test {
+    /// The value alone.
+    Value(fn(View<'_>) -> bool),
+    /// The value and the one that it replaces (`oldSelf`); not asked when an object is made.
+    Update(fn(View<'_>, View<'_>) -> bool),
+    /// A part of the structure that the other words of a schema do not say (`oneOf`); it blocks no rule.
+    Structure(fn(View<'_>) -> bool),
+}
+
+pub(super) const fn rule(message: &'static str, holds: fn(View<'_>) -> bool) -> Rule {
     Rule {
         message,
         channel: None,
-        holds,
+        test: Test::Value(holds),
     }
 }
 
 pub(super) const fn rule_in(
     channel: Channel,
     message: &'static str,
-    holds: fn(&Node) -> bool,
+    holds: fn(View<'_>) -> bool,
 ) -> Rule {
     Rule {
         message,
         channel: Some(channel),
-        holds,
+        test: Test::Value(holds),
     }
 }
 
@@ -104,7 +142,8 @@ pub(super) const fn required(name: &'static str, schema: &'static Schema) -> Fie
         name,
         schema,
         required: true,
-        experimental: false,
+        channel: None,
+        default: None,
     }
 }
 
@@ -113,16 +152,43 @@ pub(super) const fn optional(name: &'static str, schema: &'static Schema) -> Fie
         name,
         schema,
         required: false,
-        experimental: false,
+        channel: None,
+        default: None,
     }
 }
 
-pub(super) const fn experimental(name: &'static str, schema: &'static Schema) -> Field {
+pub(super) const fn defaulted(
+    name: &'static str,
+    schema: &'static Schema,
+    default: &'static Literal,
+) -> Field {
     Field {
         name,
         schema,
         required: false,
-        experimental: true,
+        channel: None,
+        default: Some(default),
+    }
+}
+
+pub(super) const fn experimental(name: &'static str, schema: &'static Schema) -> Field {
+    optional(name, schema).only(Channel::Experimental)
+}
+
+impl Field {
+    /// The same in one channel only; a field that differs between the channels stands once for each.
+    pub(super) const fn only(self, channel: Channel) -> Field {
+        Field {
+            name: self.name,
+            schema: self.schema,
+            required: self.required,
+            channel: Some(channel),
+            default: self.default,
+        }
+    }
+
+    pub(super) fn stands_in(&self, channel: Channel) -> bool {
+        self.channel.is_none_or(|only| only == channel)
     }
 }
 
@@ -157,8 +223,32 @@ pub(super) const fn one_of(values: &'static [&'static str]) -> Schema {
     })
 }
 
+/// An integer without a width.
 pub(super) const fn integer(minimum: i64, maximum: i64) -> Schema {
-    plain(Shape::Integer { minimum, maximum })
+    plain(Shape::Integer {
+        format: None,
+        minimum,
+        maximum,
+        values: &[],
+    })
+}
+
+pub(super) const fn int32(minimum: i64, maximum: i64) -> Schema {
+    plain(Shape::Integer {
+        format: Some("int32"),
+        minimum,
+        maximum,
+        values: &[],
+    })
+}
+
+pub(super) const fn one_of_integers(values: &'static [i64]) -> Schema {
+    plain(Shape::Integer {
+        format: None,
+        minimum: i64::MIN,
+        maximum: i64::MAX,
+        values,
+    })
 }
 
 pub(super) const fn list(items: &'static Schema, least: usize, most: usize) -> Schema {
@@ -175,7 +265,7 @@ pub(super) const fn list_map(
     items: &'static Schema,
     least: usize,
     most: usize,
-    keys: &'static [(&'static str, &'static str)],
+    keys: &'static [&'static str],
 ) -> Schema {
     plain(Shape::List {
         items,
@@ -195,19 +285,38 @@ pub(super) const fn set(items: &'static Schema, most: usize) -> Schema {
 }
 
 pub(super) const fn map(values: &'static Schema, most: usize) -> Schema {
-    plain(Shape::Map { values, most })
+    map_between(values, 0, most)
+}
+
+pub(super) const fn map_between(values: &'static Schema, least: usize, most: usize) -> Schema {
+    plain(Shape::Map {
+        values,
+        least,
+        most,
+    })
 }
 
 pub(super) const fn object(fields: &'static [Field]) -> Schema {
+    object_of(fields, 0, false)
+}
+
+pub(super) const fn object_of(fields: &'static [Field], least: usize, atomic: bool) -> Schema {
     plain(Shape::Object {
         fields,
+        least,
+        atomic,
         open: false,
     })
 }
 
 /// An object of Kubernetes' own, of which routing reads some fields; the rest is not judged.
 pub(super) const fn open_object(fields: &'static [Field]) -> Schema {
-    plain(Shape::Object { fields, open: true })
+    plain(Shape::Object {
+        fields,
+        least: 0,
+        atomic: false,
+        open: true,
+    })
 }
 
 impl Schema {
@@ -220,33 +329,6 @@ impl Schema {
 }
 
 pub(super) const BOOLEAN: Schema = plain(Shape::Boolean);
-pub(super) const ANY: Schema = plain(Shape::Any);
-pub(super) const INT32: Schema = integer(i32::MIN as i64, i32::MAX as i64);
-pub(super) const PORT: Schema = integer(1, 65_535);
-
-/// Reading fields in rules: `null` counts as absent, as the API server drops it.
-pub(super) trait Fields {
-    fn field(&self, name: &str) -> Option<&Node>;
-    fn has(&self, name: &str) -> bool {
-        self.field(name).is_some()
-    }
-    fn text(&self, name: &str) -> Option<&str> {
-        self.field(name)?.as_str()
-    }
-    fn items(&self, name: &str) -> &[Node] {
-        self.field(name)
-            .and_then(Node::as_sequence)
-            .unwrap_or_default()
-    }
-}
-
-impl Fields for Node {
-    fn field(&self, name: &str) -> Option<&Node> {
-        self.get(name).filter(|node| node.type_name() != "null")
-    }
-}
-
-/// The items of a list that a rule is put on.
-pub(super) fn items(list: &Node) -> &[Node] {
-    list.as_sequence().unwrap_or_default()
-}
+pub(super) const ANY: Schema = plain(Shape::Any(None));
+pub(super) const INT32: Schema = int32(i64::MIN, i64::MAX);
+pub(super) const PORT: Schema = int32(1, 65_535);

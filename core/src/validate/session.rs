@@ -2,17 +2,28 @@
 
 use super::formats;
 use super::reference::DURATION;
-use super::schema::{Fields, Schema, formatted, object, one_of, optional, required, rule, text};
+use super::schema::{
+    Literal, Schema, defaulted, formatted, object, one_of, optional, required, rule, text,
+};
+use super::view::View;
 
 pub(super) static SESSION_PERSISTENCE: Schema = object(&[
-    optional("type", &one_of(&["Cookie", "Header"])),
+    defaulted(
+        "type",
+        &one_of(&["Cookie", "Header"]),
+        &Literal::Text("Cookie"),
+    ),
     optional("absoluteTimeout", &DURATION),
     optional(
         "cookie",
         &object(&[
             optional("name", &formatted(1, 256, &formats::HEADER_NAME)),
-            optional("path", &text(0, 1_024)),
-            optional("lifetimeType", &one_of(&["Permanent", "Session"])),
+            defaulted("path", &text(0, 1_024), &Literal::Text("/")),
+            defaulted(
+                "lifetimeType",
+                &one_of(&["Permanent", "Session"]),
+                &Literal::Text("Session"),
+            ),
         ]),
     ),
     optional(
@@ -45,6 +56,6 @@ pub(super) static SESSION_PERSISTENCE: Schema = object(&[
     }),
 ]);
 
-fn cookie(session: &crate::document::Node) -> bool {
-    session.text("type").unwrap_or("Cookie") == "Cookie"
+fn cookie(session: View<'_>) -> bool {
+    session.text("type") == Some("Cookie")
 }

@@ -2,58 +2,111 @@
 
 use std::collections::BTreeSet;
 
-use super::schema::{Field, Format, Schema, Shape, Unique};
+use super::schema::{Field, Format, Schema, Shape, Test, Unique};
+use super::view::View;
 use super::{Severity, Violation};
 use crate::document::{Node, Value};
 use crate::key::Channel;
 use crate::problem::{FieldPath, Segment, excerpt};
 
+/// Judges `root`, which replaces `old` if there is one.
 pub(super) fn judge(
     schema: &'static Schema,
     root: &Node,
+    old: Option<&Node>,
     channel: Channel,
     out: &mut Vec<Violation>,
 ) {
     let mut walk = Walk {
         channel,
-        path: FieldPath::default(),
         out,
         blocked: false,
     };
-    walk.structure(schema, root);
+    walk.structure(schema, root, old, &Path::ROOT);
     // The API server does not run rules on an object whose structure is wrong in a way that rules rely on.
     if !walk.blocked {
-        walk.rules(schema, root);
+        walk.rules(schema, root, old, &Path::ROOT);
+    }
+}
+
+/// The way to the value that is looked at, on the stack: most values are sound, and then nobody asks for it.
+struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Root,
+    Field(&'a str),
+    Index(usize),
+    Key(&'a str),
+}
+
+impl Path<'_> {
+    const ROOT: Path<'static> = Path {
+        parent: None,
+        step: Step::Root,
+    };
+
+    fn child<'a>(&'a self, step: Step<'a>) -> Path<'a> {
+        Path {
+            parent: Some(self),
+            step,
+        }
+    }
+
+    fn to_field_path(&self) -> FieldPath {
+        let mut path = self
+            .parent
+            .map_or_else(FieldPath::default, Path::to_field_path);
+        match self.step {
+            Step::Root => {}
+            Step::Field(name) => path.push(Segment::Field(name.into())),
+            Step::Index(index) => path.push(Segment::Index(index)),
+            Step::Key(key) => path.push(Segment::Key(key.into())),
+        }
+        path
+    }
+
+    /// Whether this is the object's status, which is not judged with the object.
+    fn is_status(&self) -> bool {
+        matches!(self.step, Step::Field("status"))
+            && self
+                .parent
+                .is_some_and(|parent| matches!(parent.step, Step::Root))
     }
 }
 
 struct Walk<'o> {
     channel: Channel,
-    path: FieldPath,
     out: &'o mut Vec<Violation>,
     blocked: bool,
 }
 
+fn is_null(node: &Node) -> bool {
+    matches!(node.value(), Value::Null)
+}
+
 impl Walk<'_> {
-    fn report(&mut self, severity: Severity, rule: &'static str, message: String) {
+    fn report(&mut self, path: &Path<'_>, severity: Severity, rule: &'static str, message: String) {
         self.blocked |= matches!(
             rule,
             "type" | "required" | "enum" | "maxLength" | "maxItems"
         );
-        let field = self.path.clone();
         self.out.push(Violation {
             severity,
             rule,
-            field,
+            field: path.to_field_path(),
             message,
         });
     }
 
-    fn refuse(&mut self, rule: &'static str, message: String) {
-        self.report(Severity::Refused, rule, message);
+    fn refuse(&mut self, path: &Path<'_>, rule: &'static str, message: String) {
+        self.report(path, Severity::Refused, rule, message);
     }
 
-    fn wrong_type(&mut self, node: &Node, expected: &str) {
+    fn wrong_type(&mut self, path: &Path<'_>, node: &Node, expected: &str) {
         let value = match node.value() {
             Value::String(text) => format!(" `{}`", excerpt(text)),
             Value::Number(number) => format!(" `{number}`"),
@@ -61,6 +114,7 @@ impl Walk<'_> {
             _ => String::new(),
         };
         self.refuse(
+            path,
             "type",
             format!(
                 "expected {expected}, found {}{value}",
@@ -69,18 +123,40 @@ impl Walk<'_> {
         );
     }
 
-    fn structure(&mut self, schema: &'static Schema, node: &Node) {
+    fn structure(
+        &mut self,
+        schema: &'static Schema,
+        node: &Node,
+        old: Option<&Node>,
+        path: &Path<'_>,
+    ) {
+        // What an update leaves as it was is not judged again.
+        if old.is_some_and(|old| same(old, node)) {
+            return;
+        }
         match &schema.shape {
-            Shape::Any => {}
-            Shape::Boolean => {
-                if !matches!(node.value(), Value::Bool(_)) {
-                    self.wrong_type(node, "a boolean");
+            Shape::Any(None) | Shape::Time => {}
+            Shape::Any(Some(_)) => {
+                if node.as_mapping().is_none() {
+                    self.wrong_type(path, node, "a mapping");
                 }
             }
-            Shape::Integer { minimum, maximum } => self.integer(node, *minimum, *maximum),
+            Shape::Boolean => {
+                if !matches!(node.value(), Value::Bool(_)) {
+                    self.wrong_type(path, node, "a boolean");
+                }
+            }
+            Shape::Integer {
+                format,
+                minimum,
+                maximum,
+                values,
+            } => {
+                self.integer(path, node, *format, (*minimum, *maximum), values);
+            }
             Shape::IntOrString => {
                 if !matches!(node.type_name(), "integer" | "string") {
-                    self.wrong_type(node, "an integer or a string");
+                    self.wrong_type(path, node, "an integer or a string");
                 }
             }
             Shape::Text {
@@ -89,8 +165,8 @@ impl Walk<'_> {
                 format,
                 values,
             } => match node.as_str() {
-                Some(text) => self.text(text, (*least, *most), *format, values),
-                None => self.wrong_type(node, "a string"),
+                Some(text) => self.text(path, text, (*least, *most), *format, values),
+                None => self.wrong_type(path, node, "a string"),
             },
             Shape::List {
                 items,
@@ -99,107 +175,213 @@ impl Walk<'_> {
                 unique,
             } => match node.as_sequence() {
                 Some(nodes) => {
-                    self.length(nodes.len(), *least, *most);
+                    self.between(
+                        path,
+                        nodes.len(),
+                        (*least, *most),
+                        ("minItems", "maxItems"),
+                        "items",
+                    );
                     for (index, node) in nodes.iter().enumerate() {
-                        self.path.push(Segment::Index(index));
-                        if matches!(node.value(), Value::Null) {
-                            self.refuse("type", "expected a value, found null".to_owned());
-                        } else {
-                            self.structure(items, node);
-                        }
-                        self.path.pop();
+                        let old = old.and_then(|old| correlated(old, node, unique));
+                        self.structure(items, node, old, &path.child(Step::Index(index)));
                     }
-                    self.unique(nodes, unique);
+                    if old.is_none_or(|old| {
+                        duplicates(old.as_sequence().unwrap_or_default(), unique).is_empty()
+                    }) {
+                        for (index, text) in duplicates(nodes, unique) {
+                            self.refuse(
+                                &path.child(Step::Index(index)),
+                                "duplicate",
+                                format!("`{}` stands in the list already", excerpt(&text)),
+                            );
+                        }
+                    }
                 }
-                None => self.wrong_type(node, "a list"),
+                None => self.wrong_type(path, node, "a list"),
             },
-            Shape::Map { values, most } => match node.as_mapping() {
+            Shape::Map {
+                values,
+                least,
+                most,
+            } => match node.as_mapping() {
                 Some(mapping) => {
-                    if mapping.entries().len() > *most {
-                        self.refuse(
-                            "maxProperties",
-                            format!(
-                                "has {} entries, expected at most {most}",
-                                mapping.entries().len()
-                            ),
+                    let there = mapping
+                        .entries()
+                        .iter()
+                        .filter(|entry| !is_null(&entry.value));
+                    self.between(
+                        path,
+                        there.clone().count(),
+                        (*least, *most),
+                        ("minProperties", "maxProperties"),
+                        "entries",
+                    );
+                    for entry in there {
+                        let old = old.and_then(|old| old.get(&entry.key));
+                        self.structure(
+                            values,
+                            &entry.value,
+                            old,
+                            &path.child(Step::Key(&entry.key)),
                         );
                     }
-                    for entry in mapping.entries() {
-                        self.path.push(Segment::Key(entry.key.clone()));
-                        if !matches!(entry.value.value(), Value::Null) {
-                            self.structure(values, &entry.value);
-                        }
-                        self.path.pop();
-                    }
                 }
-                None => self.wrong_type(node, "a mapping"),
+                None => self.wrong_type(path, node, "a mapping"),
             },
-            Shape::Object { fields, open } => self.object(node, fields, *open),
+            Shape::Object {
+                fields,
+                least,
+                open,
+                ..
+            } => self.object(path, node, old, (fields, *open), *least),
         }
     }
 
-    fn object(&mut self, node: &Node, fields: &'static [Field], open: bool) {
+    fn object(
+        &mut self,
+        path: &Path<'_>,
+        node: &Node,
+        old: Option<&Node>,
+        (fields, open): (&'static [Field], bool),
+        least: usize,
+    ) {
         let Some(mapping) = node.as_mapping() else {
-            self.wrong_type(node, "a mapping");
+            self.wrong_type(path, node, "a mapping");
             return;
         };
+        let mut there = 0;
         for entry in mapping.entries() {
-            self.path.push(Segment::Field(entry.key.clone()));
-            match fields.iter().find(|field| field.name == &*entry.key) {
+            let path = path.child(Step::Field(&entry.key));
+            match self.field(fields, &entry.key) {
+                Some(_) if is_null(&entry.value) => {}
+                Some(field) if path.is_status() => {
+                    there += 1;
+                    self.names(field.schema, &entry.value, &path);
+                }
                 Some(field) => {
-                    if field.experimental && self.channel == Channel::Standard {
-                        self.report(
-                            Severity::Experimental,
-                            "experimental",
-                            "is known in the experimental channel only".to_owned(),
-                        );
-                    } else if !matches!(entry.value.value(), Value::Null) {
-                        self.structure(field.schema, &entry.value);
-                    }
+                    there += 1;
+                    let old = old.and_then(|old| old.get(&entry.key));
+                    self.structure(field.schema, &entry.value, old, &path);
                 }
-                None if open => {}
-                None => {
-                    let near = nearest(&entry.key, fields);
-                    let hint =
-                        near.map_or(String::new(), |name| format!(", did you mean `{name}`?"));
-                    self.report(
-                        Severity::Unknown,
-                        "unknown field",
-                        format!("unknown field `{}`{hint}", excerpt(&entry.key)),
-                    );
-                }
+                None => self.unknown(&path, &entry.key, (fields, open)),
             }
-            self.path.pop();
         }
-        for field in fields.iter().filter(|field| field.required) {
-            if node
-                .get(field.name)
-                .is_none_or(|node| matches!(node.value(), Value::Null))
-            {
-                self.path.push(Segment::Field(field.name.into()));
-                self.refuse("required", "is required and missing".to_owned());
-                self.path.pop();
+        let channel = self.channel;
+        for field in fields
+            .iter()
+            .filter(|field| field.required && field.stands_in(channel))
+        {
+            if node.get(field.name).is_none_or(is_null) {
+                self.refuse(
+                    &path.child(Step::Field(field.name)),
+                    "required",
+                    "is required and missing".to_owned(),
+                );
             }
+        }
+        if least > 0 {
+            self.between(
+                path,
+                there,
+                (least, usize::MAX),
+                ("minProperties", "maxProperties"),
+                "fields",
+            );
         }
     }
 
-    fn integer(&mut self, node: &Node, minimum: i64, maximum: i64) {
+    fn field(&self, fields: &'static [Field], name: &str) -> Option<&'static Field> {
+        fields
+            .iter()
+            .find(|field| field.name == name && field.stands_in(self.channel))
+    }
+
+    fn unknown(&mut self, path: &Path<'_>, key: &str, (fields, open): (&'static [Field], bool)) {
+        if fields.iter().any(|field| field.name == key) {
+            self.report(
+                path,
+                Severity::Experimental,
+                "experimental",
+                "is known in the experimental channel only".to_owned(),
+            );
+        } else if !open {
+            let hint = nearest(key, fields)
+                .map_or(String::new(), |name| format!(", did you mean `{name}`?"));
+            self.report(
+                path,
+                Severity::Unknown,
+                "unknown field",
+                format!("unknown field `{}`{hint}", excerpt(key)),
+            );
+        }
+    }
+
+    /// Only the names of fields, not what they hold.
+    fn names(&mut self, schema: &'static Schema, node: &Node, path: &Path<'_>) {
+        match (&schema.shape, node.value()) {
+            (Shape::List { items, .. }, Value::Sequence(nodes)) => {
+                for (index, node) in nodes.iter().enumerate() {
+                    self.names(items, node, &path.child(Step::Index(index)));
+                }
+            }
+            (Shape::Object { fields, open, .. }, Value::Mapping(mapping)) => {
+                for entry in mapping.entries() {
+                    let path = path.child(Step::Field(&entry.key));
+                    match self.field(fields, &entry.key) {
+                        Some(field) => self.names(field.schema, &entry.value, &path),
+                        None => self.unknown(&path, &entry.key, (fields, *open)),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn integer(
+        &mut self,
+        path: &Path<'_>,
+        node: &Node,
+        format: Option<&str>,
+        (minimum, maximum): (i64, i64),
+        values: &[i64],
+    ) {
         let Value::Number(number) = node.value() else {
-            self.wrong_type(node, "an integer");
+            self.wrong_type(path, node, "an integer");
             return;
         };
         if number.is_f64() {
-            self.wrong_type(node, "an integer");
+            self.wrong_type(path, node, "an integer");
             return;
         }
         let value = number.as_i64();
+        if !values.is_empty() && value.is_none_or(|value| !values.contains(&value)) {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            self.refuse(
+                path,
+                "enum",
+                format!(
+                    "`{number}` is not supported, expected one of {}",
+                    values.join(", ")
+                ),
+            );
+        }
+        if format == Some("int32") && value.is_none_or(|value| i32::try_from(value).is_err()) {
+            self.refuse(
+                path,
+                "format",
+                format!("`{number}` does not fit in 32 bits"),
+            );
+        }
         if value.is_some_and(|value| value < minimum) {
             self.refuse(
+                path,
                 "minimum",
                 format!("is {number}, expected at least {minimum}"),
             );
         } else if value.is_none_or(|value| value > maximum) {
             self.refuse(
+                path,
                 "maximum",
                 format!("is {number}, expected at most {maximum}"),
             );
@@ -208,6 +390,7 @@ impl Walk<'_> {
 
     fn text(
         &mut self,
+        path: &Path<'_>,
         text: &str,
         (least, most): (usize, usize),
         format: Option<&Format>,
@@ -221,6 +404,7 @@ impl Walk<'_> {
         };
         if characters > most {
             self.refuse(
+                path,
                 "maxLength",
                 format!(
                     "`{}` has {characters} characters, expected at most {most}",
@@ -230,6 +414,7 @@ impl Walk<'_> {
         }
         if characters < least {
             self.refuse(
+                path,
                 "minLength",
                 format!(
                     "`{}` is too short, expected at least {least} character{}",
@@ -240,6 +425,7 @@ impl Walk<'_> {
         }
         if !values.is_empty() && !values.contains(&text) {
             self.refuse(
+                path,
                 "enum",
                 format!(
                     "`{}` is not supported, expected one of {}",
@@ -252,6 +438,7 @@ impl Walk<'_> {
             && !(format.holds)(text)
         {
             self.refuse(
+                path,
                 "pattern",
                 format!(
                     "`{}` is not valid, expected {}",
@@ -262,83 +449,144 @@ impl Walk<'_> {
         }
     }
 
-    fn length(&mut self, length: usize, least: usize, most: usize) {
-        if length > most {
+    fn between(
+        &mut self,
+        path: &Path<'_>,
+        count: usize,
+        (least, most): (usize, usize),
+        (below, above): (&'static str, &'static str),
+        what: &str,
+    ) {
+        if count > most {
             self.refuse(
-                "maxItems",
-                format!("has {length} items, expected at most {most}"),
+                path,
+                above,
+                format!("has {count} {what}, expected at most {most}"),
             );
         }
-        if length < least {
+        if count < least {
             self.refuse(
-                "minItems",
-                format!("has {length} items, expected at least {least}"),
+                path,
+                below,
+                format!("has {count} {what}, expected at least {least}"),
             );
         }
     }
 
-    fn unique(&mut self, nodes: &[Node], unique: &Unique) {
-        let mut seen = BTreeSet::new();
-        for (index, node) in nodes.iter().enumerate() {
-            let key: Vec<String> = match unique {
-                Unique::No => return,
-                Unique::Values => vec![scalar(node)],
-                Unique::Keys(keys) => keys
-                    .iter()
-                    .map(|(name, absent)| {
-                        node.get(name).map_or_else(|| (*absent).to_owned(), scalar)
-                    })
-                    .collect(),
-            };
-            let text = key.join("/");
-            if !seen.insert(key) {
-                self.path.push(Segment::Index(index));
-                self.refuse(
-                    "duplicate",
-                    format!("`{}` stands in the list already", excerpt(&text)),
-                );
-                self.path.pop();
-            }
+    /// The validation rules, from the inside out.
+    fn rules(&mut self, schema: &'static Schema, node: &Node, old: Option<&Node>, path: &Path<'_>) {
+        if is_null(node) || old.is_some_and(|old| same(old, node)) {
+            return;
         }
-    }
-
-    /// The validation rules, from the inside out where they stand.
-    fn rules(&mut self, schema: &'static Schema, node: &Node) {
         match (&schema.shape, node.value()) {
-            (Shape::List { items, .. }, Value::Sequence(nodes)) => {
+            (Shape::List { items, unique, .. }, Value::Sequence(nodes)) => {
                 for (index, node) in nodes.iter().enumerate() {
-                    self.path.push(Segment::Index(index));
-                    self.rules(items, node);
-                    self.path.pop();
+                    let old = old.and_then(|old| correlated(old, node, unique));
+                    self.rules(items, node, old, &path.child(Step::Index(index)));
+                }
+            }
+            (Shape::Map { values, .. }, Value::Mapping(mapping)) if !values.rules.is_empty() => {
+                for entry in mapping.entries() {
+                    let old = old.and_then(|old| old.get(&entry.key));
+                    self.rules(
+                        values,
+                        &entry.value,
+                        old,
+                        &path.child(Step::Key(&entry.key)),
+                    );
                 }
             }
             (Shape::Object { fields, .. }, Value::Mapping(mapping)) => {
                 for entry in mapping.entries() {
-                    let field = fields.iter().find(|field| field.name == &*entry.key);
-                    let Some(field) =
-                        field.filter(|f| !f.experimental || self.channel == Channel::Experimental)
-                    else {
-                        continue;
-                    };
-                    if matches!(entry.value.value(), Value::Null) {
-                        continue;
+                    let path = path.child(Step::Field(&entry.key));
+                    if let Some(field) =
+                        self.field(fields, &entry.key).filter(|_| !path.is_status())
+                    {
+                        let old = old.and_then(|old| old.get(&entry.key));
+                        self.rules(field.schema, &entry.value, old, &path);
                     }
-                    self.path.push(Segment::Field(entry.key.clone()));
-                    self.rules(field.schema, &entry.value);
-                    self.path.pop();
                 }
             }
             _ => {}
         }
-        for rule in schema.rules {
-            if rule.channel.is_none_or(|channel| channel == self.channel) && !(rule.holds)(node) {
-                let value = node
-                    .as_str()
-                    .map_or_else(String::new, |text| format!("`{}`: ", excerpt(text)));
-                self.refuse(rule.message, format!("{value}{}", rule.message));
-            }
+        let view = |node| View::new(schema, node, self.channel);
+        let broken = |test: Test| match test {
+            Test::Value(holds) | Test::Structure(holds) => !holds(view(node)),
+            Test::Update(holds) => old.is_some_and(|old| !holds(view(node), view(old))),
+        };
+        let rules = schema
+            .rules
+            .iter()
+            .filter(|rule| rule.channel.is_none_or(|channel| channel == self.channel));
+        let broken: Vec<&'static str> = rules
+            .filter(|rule| broken(rule.test))
+            .map(|rule| rule.message)
+            .collect();
+        for message in broken {
+            let value = node
+                .as_str()
+                .map_or_else(String::new, |text| format!("`{}`: ", excerpt(text)));
+            self.refuse(path, message, format!("{value}{message}"));
         }
     }
+}
+
+/// The item of a list that an update replaces by `node`: only keys tell which one that is.
+fn correlated<'n>(old: &'n Node, node: &Node, unique: &Unique) -> Option<&'n Node> {
+    let Unique::Keys(keys) = unique else {
+        return None;
+    };
+    old.as_sequence()?.iter().find(|old| {
+        keys.iter().all(|key| match (old.get(key), node.get(key)) {
+            (Some(old), Some(new)) => same(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        })
+    })
+}
+
+/// Whether two values are the same, `null`s and the order of fields left out.
+fn same(a: &Node, b: &Node) -> bool {
+    match (a.value(), b.value()) {
+        (Value::Sequence(a), Value::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Mapping(one), Value::Mapping(two)) => {
+            let within = |one: &crate::document::Mapping, two: &crate::document::Mapping| {
+                let there = one.entries().iter().filter(|entry| !is_null(&entry.value));
+                there.clone().all(|entry| {
+                    two.get(&entry.key)
+                        .is_some_and(|value| same(&entry.value, value))
+                })
+            };
+            within(one, two) && within(two, one)
+        }
+        (Value::String(a), Value::String(b)) => a == b,
+        (Value::Number(a), Value::Number(b)) => a == b,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Null, Value::Null) => true,
+        _ => false,
+    }
+}
+
+/// The items of a list that stand in it before, with what makes them the same.
+fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let key: Vec<String> = match unique {
+            Unique::No => break,
+            Unique::Values => vec![scalar(node)],
+            Unique::Keys(keys) => keys
+                .iter()
+                .map(|name| node.get(name).map_or_else(String::new, scalar))
+                .collect(),
+        };
+        let text = key.join("/");
+        if !seen.insert(key) {
+            found.push((index, text));
+        }
+    }
+    found
 }
 
 fn article(name: &str) -> String {
