@@ -40,8 +40,10 @@ impl Verdict {
                 Severity::Unknown | Severity::Experimental => Level::Warning,
             };
             sound &= level != Level::Error;
-            let message = violation.message;
-            problems.push(problem(document, level, &violation.field, message));
+            problems.push(Problem {
+                place: Some(violation.place),
+                ..problem(document, level, &violation.field, violation.message)
+            });
         }
         let resource = match Resource::from_document(document) {
             Ok(resource) => Some(Arc::new(resource)).filter(|_| sound),
@@ -109,7 +111,7 @@ fn flatten(document: Document, loaded: &mut Loaded) {
     let list = document.kind().is_some_and(|kind| kind.ends_with("List"));
     match root.get("items").and_then(Node::as_sequence) {
         Some(items) if list => {
-            let parts = items.iter().map(|item| document.part(item.clone()));
+            let parts = (0..items.len()).filter_map(|index| document.item("items", index));
             loaded.documents.extend(parts.map(Arc::new));
         }
         _ => loaded.documents.push(Arc::new(document)),

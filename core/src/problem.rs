@@ -75,6 +75,12 @@ impl FieldPath {
         self.0.starts_with(&other.0)
     }
 
+    /// What is left of this path below `other`; `None` if it does not lie there.
+    pub fn below(&self, other: &FieldPath) -> Option<FieldPath> {
+        let rest = self.0.strip_prefix(other.0.as_slice())?;
+        Some(FieldPath(rest.to_vec()))
+    }
+
     /// Goes one step down in place; [`FieldPath::pop`] goes back.
     pub fn push(&mut self, segment: Segment) {
         self.0.push(segment);

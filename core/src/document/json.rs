@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::Number;
 
 use super::limits::Limits;
-use super::reader::{Builder, Refused};
+use super::reader::{Builder, Refused, Root};
 use super::tree::{Node, Value};
 use crate::problem::Place;
 
 /// Reads one JSON value after the other.
-pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
+pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
     let mut reader = Reader {
         text,
         at: 0,
@@ -24,7 +24,8 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
         if reader.at == text.len() {
             return Ok(roots);
         }
-        roots.push(value(&mut reader, &mut builder)?);
+        let root = value(&mut reader, &mut builder)?;
+        roots.push((root, builder.take_duplicates()));
     }
 }
 

@@ -13,4 +13,4 @@ mod yaml;
 
 pub use limits::Limits;
 pub use reader::{Refused, read};
-pub use tree::{Document, Entry, Mapping, Node, Value};
+pub use tree::{Document, Duplicate, Entry, Mapping, Node, Value};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::json;
 use super::limits::Limits;
-use super::tree::{Document, Entry, Mapping, Node, Value};
-use crate::problem::Place;
+use super::tree::{Document, Duplicate, Entry, Mapping, Node, Value};
+use crate::problem::{FieldPath, Place, Segment};
 
 /// Why a text cannot be read: it is refused as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +55,18 @@ pub fn read(source: &Arc<str>, text: &[u8], limits: &Limits) -> Result<Vec<Docum
     let roots = roots(text, limits)?;
     let documents = roots
         .into_iter()
-        .filter(|root| !matches!(root.value(), Value::Null));
+        .filter(|(root, _)| !matches!(root.value(), Value::Null));
     Ok(documents
-        .map(|root| Document::new(source.clone(), root))
+        .map(|(root, duplicates)| Document::new(source.clone(), root, duplicates))
         .collect())
 }
 
+/// A tree, and the keys that stand twice in it.
+pub(super) type Root = (Node, Vec<Duplicate>);
+
 /// A text that begins like JSON is read as JSON; what is not JSON after all may still be YAML in flow style.
 #[cfg(feature = "yaml")]
-fn roots(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
+fn roots(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
     if text.trim_start().starts_with(['{', '['])
         && let Ok(roots) = json::read(text, limits)
     {
@@ -73,7 +76,7 @@ fn roots(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
 }
 
 #[cfg(not(feature = "yaml"))]
-fn roots(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
+fn roots(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
     json::read(text, limits)
 }
 
@@ -93,6 +96,7 @@ pub(super) struct Builder<'l> {
     limits: &'l Limits,
     open: Vec<Open>,
     nodes: usize,
+    duplicates: Vec<Duplicate>,
 }
 
 struct Open {
@@ -105,6 +109,8 @@ enum Items {
     Mapping {
         mapping: Mapping,
         key: Option<(Arc<str>, Place)>,
+        /// Whether the key stands in the mapping already, so that its value is read and left out.
+        again: bool,
         /// Positions by key, once a mapping is too long to be searched for each key.
         index: BTreeMap<Arc<str>, usize>,
     },
@@ -119,6 +125,7 @@ impl<'l> Builder<'l> {
             limits,
             open: Vec::new(),
             nodes: 0,
+            duplicates: Vec::new(),
         }
     }
 
@@ -161,13 +168,13 @@ impl<'l> Builder<'l> {
     }
 
     pub(super) fn open_mapping(&mut self, place: Place) -> Result<(), Refused> {
-        let (mapping, key, index) = (Mapping::default(), None, BTreeMap::new());
         self.open(
             place,
             Items::Mapping {
-                mapping,
-                key,
-                index,
+                mapping: Mapping::default(),
+                key: None,
+                again: false,
+                index: BTreeMap::new(),
             },
         )
     }
@@ -202,7 +209,28 @@ impl<'l> Builder<'l> {
         Ok(())
     }
 
-    /// Says the key of the next value; one that stands already is refused.
+    /// The keys of the finished tree that stand twice.
+    pub(super) fn take_duplicates(&mut self) -> Vec<Duplicate> {
+        std::mem::take(&mut self.duplicates)
+    }
+
+    /// The path of what is being read.
+    fn path(&self) -> FieldPath {
+        let mut path = FieldPath::default();
+        for open in &self.open {
+            match &open.items {
+                Items::Sequence(items) => path.push(Segment::Index(items.len())),
+                Items::Mapping { key, .. } => {
+                    if let Some((key, _)) = key {
+                        path.push(Segment::Field(key.clone()));
+                    }
+                }
+            }
+        }
+        path
+    }
+
+    /// Says the key of the next value. The value of one that stands already is left out, and the object refused later.
     pub(super) fn key(&mut self, place: Place, text: Arc<str>) -> Result<(), Refused> {
         self.count(place, 1)?;
         let Some(Open {
@@ -210,6 +238,7 @@ impl<'l> Builder<'l> {
                 Items::Mapping {
                     mapping,
                     key,
+                    again,
                     index,
                 },
             ..
@@ -231,15 +260,19 @@ impl<'l> Builder<'l> {
             }
             index.insert(text.clone(), entries.len())
         };
-        if let Some(earlier) = earlier.and_then(|at| entries.get(at)) {
-            let message = format!(
-                "duplicate key `{}`: it stands at {} already",
-                crate::problem::excerpt(&text),
-                earlier.place
-            );
-            return Err(Refused::new(Some(place), message));
-        }
+        let earlier = earlier
+            .and_then(|at| entries.get(at))
+            .map(|entry| entry.place);
+        *again = earlier.is_some();
         *key = Some((text, place));
+        if let Some(earlier) = earlier {
+            let field = self.path();
+            self.duplicates.push(Duplicate {
+                field,
+                place,
+                earlier,
+            });
+        }
         Ok(())
     }
 
@@ -282,10 +315,18 @@ impl<'l> Builder<'l> {
                 ..
             }) => items.push(node),
             Some(Open {
-                items: Items::Mapping { mapping, key, .. },
+                items:
+                    Items::Mapping {
+                        mapping,
+                        key,
+                        again,
+                        ..
+                    },
                 ..
             }) => {
-                if let Some((key, place)) = key.take() {
+                if let Some((key, place)) = key.take()
+                    && !*again
+                {
                     mapping.entries.push(Entry {
                         key,
                         place,

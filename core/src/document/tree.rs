@@ -160,26 +160,61 @@ impl Mapping {
     }
 }
 
+/// A key that stands in its mapping already; its value was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Duplicate {
+    /// The path of the key.
+    pub field: FieldPath,
+    /// Where it stands again.
+    pub place: Place,
+    /// Where it stands first.
+    pub earlier: Place,
+}
+
 /// One object of a text, untyped.
 #[derive(Clone, Debug)]
 pub struct Document {
     source: Arc<str>,
     root: Node,
+    duplicates: Vec<Duplicate>,
 }
 
 impl Document {
-    pub(super) fn new(source: Arc<str>, root: Node) -> Document {
-        Document { source, root }
+    pub(super) fn new(source: Arc<str>, root: Node, duplicates: Vec<Duplicate>) -> Document {
+        Document {
+            source,
+            root,
+            duplicates,
+        }
     }
 
     /// A document of JSON that has no text; every place in it is line 1, column 1.
     pub fn from_json(source: &str, value: &serde_json::Value) -> Document {
-        Document::new(source.into(), node(value))
+        Document::new(source.into(), node(value), Vec::new())
     }
 
-    /// A document of a part of this one, such as an item of a list; places stay what they are.
-    pub fn part(&self, root: Node) -> Document {
-        Document::new(self.source.clone(), root)
+    /// A document of an item of a list in a field of this one; places stay what they are.
+    pub fn item(&self, field: &str, index: usize) -> Option<Document> {
+        let item = self.root.get(field)?.as_sequence()?.get(index)?.clone();
+        let at = FieldPath::default().field(field).index(index);
+        let duplicates = self.duplicates.iter().filter_map(|duplicate| {
+            let field = duplicate.field.below(&at)?;
+            Some(Duplicate {
+                field,
+                ..duplicate.clone()
+            })
+        });
+        Some(Document::new(
+            self.source.clone(),
+            item,
+            duplicates.collect(),
+        ))
+    }
+
+    /// The keys that stand twice in a mapping, in the order of the text.
+    pub fn duplicates(&self) -> &[Duplicate] {
+        &self.duplicates
     }
 
     /// The file, or what the caller called the text.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::limits::Limits;
-use super::reader::{Builder, Refused};
+use super::reader::{Builder, Refused, Root};
 use super::scalar;
 use super::tree::{Entry, Mapping, Node, Value};
 use crate::problem::{Place, excerpt};
 
 /// Reads a stream of YAML documents.
-pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
+pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
     let mut reader = Reader {
         builder: Builder::new(limits),
         limits,
@@ -26,7 +26,8 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Node>, Refused> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| refused(&error))?;
         if let Some(root) = reader.event(event, span)? {
-            roots.push(root);
+            let duplicates = reader.builder.take_duplicates();
+            roots.push((root, duplicates));
         }
     }
     Ok(roots)

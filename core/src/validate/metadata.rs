@@ -1,21 +1,15 @@
 //! `metadata`: what every API server asks of the name of an object.
 
 use super::formats::{label, qualified_name, subdomain};
-use super::{Severity, Violation};
+use super::{Findings, Severity};
 use crate::document::{Node, Value};
 use crate::key::Kind;
 use crate::problem::{FieldPath, excerpt};
 
-pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
-    let mut out = Vec::new();
+pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     let path = FieldPath::default().field("metadata");
     let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
-        out.push(Violation {
-            severity: Severity::Refused,
-            rule,
-            field,
-            message,
-        });
+        out.add(Severity::Refused, rule, field, message);
     };
     let Some(metadata) = root
         .get("metadata")
@@ -26,7 +20,7 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
             path.field("name"),
             "is required and missing".to_owned(),
         );
-        return out;
+        return;
     };
     if metadata.as_mapping().is_none() {
         refuse(
@@ -34,7 +28,7 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
             path,
             format!("expected a mapping, found a {}", metadata.type_name()),
         );
-        return out;
+        return;
     }
     let field = path.field("name");
     match metadata.get("name").map(Node::value) {
@@ -147,7 +141,6 @@ pub(super) fn judge(kind: Kind, root: &Node) -> Vec<Violation> {
             Some(_) => refuse("type", field, "expected a mapping".to_owned()),
         }
     }
-    out
 }
 
 /// What the name of a ClusterTrustBundle starts with: `example.com:roots:` for the signer `example.com/roots`.

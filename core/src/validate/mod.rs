@@ -25,7 +25,7 @@ pub use open_api::open_api;
 
 use crate::document::{Document, Node};
 use crate::key::{Channel, Kind};
-use crate::problem::{FieldPath, Segment};
+use crate::problem::{FieldPath, Place, Segment};
 
 /// How an API server would take a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,8 @@ pub struct Violation {
     pub rule: &'static str,
     /// The field at fault, as the API server names it.
     pub field: FieldPath,
+    /// Where the value stands, or the nearest thing around it.
+    pub place: Place,
     /// What is wrong, with the user's value and what was expected.
     pub message: String,
 }
@@ -84,6 +86,31 @@ pub fn validate_update(new: &Document, old: &Document, channel: Channel) -> Vec<
     judge(new, Some(old.root()), channel)
 }
 
+/// What is found wrong with a document, in the order in which it is found.
+struct Findings<'d> {
+    document: &'d Document,
+    violations: Vec<Violation>,
+}
+
+impl<'d> Findings<'d> {
+    fn new(document: &'d Document) -> Findings<'d> {
+        Findings {
+            document,
+            violations: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, severity: Severity, rule: &'static str, field: FieldPath, message: String) {
+        self.violations.push(Violation {
+            severity,
+            rule,
+            place: self.document.place(&field),
+            field,
+            message,
+        });
+    }
+}
+
 fn judge(document: &Document, old: Option<&Node>, channel: Channel) -> Vec<Violation> {
     let kind = document.kind().unwrap_or_default();
     let version = document.api_version().unwrap_or_default();
@@ -91,9 +118,20 @@ fn judge(document: &Document, old: Option<&Node>, channel: Channel) -> Vec<Viola
     let Some(kind) = Kind::from_group_kind(group, kind) else {
         return Vec::new();
     };
-    let mut violations = metadata::judge(kind, document.root());
+    let mut findings = Findings::new(document);
+    metadata::judge(kind, document.root(), &mut findings);
     if let Some(schema) = schema_of(kind, version) {
-        walk::judge(schema, document.root(), old, channel, &mut violations);
+        walk::judge(schema, document.root(), old, channel, &mut findings);
+    }
+    let mut violations = findings.violations;
+    for duplicate in document.duplicates() {
+        violations.push(Violation {
+            severity: Severity::Refused,
+            rule: "duplicate key",
+            field: duplicate.field.clone(),
+            place: duplicate.place,
+            message: format!("this key stands at {} already", duplicate.earlier),
+        });
     }
     if kind == Kind::Secret {
         hide_values(&mut violations);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::schema::{Field, Format, Schema, Shape, Test, Unique};
 use super::view::View;
-use super::{Severity, Violation};
+use super::{Findings, Severity};
 use crate::document::{Node, Value};
 use crate::key::Channel;
 use crate::problem::{FieldPath, Segment, excerpt};
@@ -15,7 +15,7 @@ pub(super) fn judge(
     root: &Node,
     old: Option<&Node>,
     channel: Channel,
-    out: &mut Vec<Violation>,
+    out: &mut Findings<'_>,
 ) {
     let mut walk = Walk {
         channel,
@@ -78,9 +78,9 @@ impl Path<'_> {
     }
 }
 
-struct Walk<'o> {
+struct Walk<'o, 'd> {
     channel: Channel,
-    out: &'o mut Vec<Violation>,
+    out: &'o mut Findings<'d>,
     blocked: bool,
 }
 
@@ -88,18 +88,13 @@ fn is_null(node: &Node) -> bool {
     matches!(node.value(), Value::Null)
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn report(&mut self, path: &Path<'_>, severity: Severity, rule: &'static str, message: String) {
         self.blocked |= matches!(
             rule,
             "type" | "required" | "enum" | "maxLength" | "maxItems"
         );
-        self.out.push(Violation {
-            severity,
-            rule,
-            field: path.to_field_path(),
-            message,
-        });
+        self.out.add(severity, rule, path.to_field_path(), message);
     }
 
     fn refuse(&mut self, path: &Path<'_>, rule: &'static str, message: String) {
