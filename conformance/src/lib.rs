@@ -3,6 +3,7 @@
 //! [`case`] is the form of the cases in `cases/*.toml`; [`model`] answers requests slowly and plainly, written from the
 //! specification alone; [`generate`] makes manifests and requests bent from them; [`subject`] is whatever has to answer.
 
+pub mod apiserver;
 pub mod case;
 pub mod certificates;
 pub mod coverage;

@@ -1,0 +1,320 @@
+//! Compares `gatepost::validate` with a real API server on objects that are made from the CRDs.
+//!
+//! Run within `conformance/upstream/run --channel CHANNEL --exec '…'`, beside `kubectl proxy`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use clap::Parser;
+use gatepost::document::{Document, Limits, read};
+use gatepost::key::Channel;
+use gatepost::validate::{validate, validate_update};
+use gatepost_conformance::apiserver::answer::{self, Answer};
+use gatepost_conformance::apiserver::client::Client;
+use gatepost_conformance::apiserver::coverage::Coverage;
+use gatepost_conformance::apiserver::objects::Objects;
+use gatepost_conformance::upstream::{self, Crd};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+#[derive(Parser)]
+struct Options {
+    /// Where `kubectl proxy` listens.
+    #[arg(long, default_value = "127.0.0.1:8001")]
+    address: String,
+    /// The channel of the CRDs that the server has.
+    #[arg(long)]
+    experimental: bool,
+    /// How many objects to compare.
+    #[arg(long, default_value_t = 10_000)]
+    objects: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Connections at once.
+    #[arg(long, default_value_t = 8)]
+    connections: u64,
+    /// Disagreements to print.
+    #[arg(long, default_value_t = 20)]
+    show: usize,
+    /// Writes how often each rule was kept and broken to this file.
+    #[arg(long)]
+    coverage: Option<PathBuf>,
+}
+
+#[derive(Default)]
+struct Report {
+    compared: u64,
+    updates: u64,
+    classes: BTreeMap<&'static str, u64>,
+    coverage: Coverage,
+    disagreements: Vec<String>,
+}
+
+struct Judge<'c> {
+    options: &'c Options,
+    channel: Channel,
+    messages: Vec<String>,
+    kinds: Vec<Kind<'c>>,
+}
+
+struct Kind<'c> {
+    crd: &'c Crd,
+    objects: Objects<'c>,
+    /// An object that the server holds.
+    stored: Option<Value>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(report) => {
+            for text in report.disagreements.iter().take(options.show) {
+                println!("{text}\n");
+            }
+            let (mut both, mut all) = (0, 0);
+            let mut lines = Vec::new();
+            for (rule, (kept, broken)) in &report.coverage.0 {
+                all += 1;
+                both += u64::from(*kept > 0 && *broken > 0);
+                lines.push(format!("{kept}\t{broken}\t{rule}\n"));
+            }
+            if let Some(file) = &options.coverage
+                && let Err(error) = std::fs::write(file, lines.concat())
+            {
+                println!("{}: {error}", file.display());
+            }
+            println!(
+                "{} objects ({} updates), answers {:?}, rules {both} of {all} from both sides, {} disagreements",
+                report.compared,
+                report.updates,
+                report.classes,
+                report.disagreements.len()
+            );
+            if report.disagreements.is_empty() && report.compared >= options.objects {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(text) => {
+            println!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<Report, String> {
+    let channel = if options.experimental {
+        Channel::Experimental
+    } else {
+        Channel::Standard
+    };
+    let module = upstream::module()?;
+    let crds = upstream::crds(&module, channel)?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let rules =
+        std::fs::read_to_string(root.join("rules.json")).map_err(|error| error.to_string())?;
+    let seeds: Vec<Vec<Value>> = crds.iter().map(|crd| seeds(root, &module, crd)).collect();
+    let mut client = Client::connect(&options.address)
+        .map_err(|error| format!("{}: {error}", options.address))?;
+    let kinds = crds.iter().zip(&seeds).map(|(crd, seeds)| Kind {
+        crd,
+        objects: Objects::new(crd, seeds),
+        stored: store(&mut client, crd, seeds),
+    });
+    let judge = Judge {
+        options,
+        channel,
+        messages: answer::messages(&rules),
+        kinds: kinds.collect(),
+    };
+    for kind in judge.kinds.iter().filter(|kind| kind.stored.is_none()) {
+        println!(
+            "no object of {}/{} could be stored, so there are no updates",
+            kind.crd.kind, kind.crd.version
+        );
+    }
+    let mut report = Report::default();
+    for kind in &judge.kinds {
+        report.coverage.declare(kind.crd);
+    }
+    let report = Mutex::new(report);
+    std::thread::scope(|scope| {
+        for lane in 0..options.connections {
+            let (judge, report) = (&judge, &report);
+            scope.spawn(move || judge.lane(lane, report));
+        }
+    });
+    report.into_inner().map_err(|error| error.to_string())
+}
+
+/// Sound objects of a kind: the documents of the wire tests and upstream's examples.
+fn seeds(root: &Path, module: &Path, crd: &Crd) -> Vec<Value> {
+    let wire = root
+        .join("../core/tests/wire")
+        .join(format!("{}.json", crd.kind));
+    let text = std::fs::read_to_string(wire).unwrap_or_default();
+    let mut seeds: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
+    for file in upstream::files(&module.join("examples")).unwrap_or_default() {
+        let documents = upstream::read(&file).unwrap_or_default();
+        let of_kind = documents
+            .iter()
+            .filter(|document| document.kind() == Some(crd.kind.as_str()));
+        seeds.extend(of_kind.map(Document::to_json));
+    }
+    for seed in &mut seeds {
+        if let Some(fields) = seed.as_object_mut() {
+            fields.remove("status");
+        }
+    }
+    seeds
+}
+
+fn url(crd: &Crd) -> String {
+    let namespace = if crd.namespaced {
+        "namespaces/default/"
+    } else {
+        ""
+    };
+    format!(
+        "/apis/{}/{}/{namespace}{}",
+        crd.group, crd.version, crd.plural
+    )
+}
+
+/// Makes the server hold the first seed that it takes.
+fn store(client: &mut Client, crd: &Crd, seeds: &[Value]) -> Option<Value> {
+    seeds.iter().find_map(|seed| {
+        let mut object = json!({
+            "apiVersion": format!("{}/{}", crd.group, crd.version),
+            "kind": crd.kind,
+            "metadata": {"name": format!("stored-{}", crd.version)},
+            "spec": seed["spec"],
+        });
+        if crd.namespaced {
+            object["metadata"]["namespace"] = json!("default");
+        }
+        let response = client.send("POST", &url(crd), &object.to_string()).ok()?;
+        (response.status < 300).then(|| {
+            let mut stored = response.body;
+            if let Some(metadata) = stored["metadata"].as_object_mut() {
+                metadata.remove("managedFields");
+            }
+            if let Some(fields) = stored.as_object_mut() {
+                fields.remove("status");
+            }
+            stored
+        })
+    })
+}
+
+impl Judge<'_> {
+    fn lane(&self, lane: u64, report: &Mutex<Report>) {
+        let mut client = match Client::connect(&self.options.address) {
+            Ok(client) => client,
+            Err(error) => {
+                println!("{error}");
+                return;
+            }
+        };
+        let mut own = Report::default();
+        for kind in &self.kinds {
+            own.coverage.declare(kind.crd);
+        }
+        for number in (lane..self.options.objects)
+            .step_by(usize::try_from(self.options.connections).unwrap_or(1))
+        {
+            let seed = self.options.seed + number;
+            if let Err(error) = self.compare(seed, &mut client, &mut own) {
+                own.disagreements.push(format!("seed {seed}: {error}"));
+            }
+        }
+        if let Ok(mut report) = report.lock() {
+            report.compared += own.compared;
+            report.updates += own.updates;
+            report.coverage.add(&own.coverage);
+            report.disagreements.extend(own.disagreements);
+            for (class, count) in own.classes {
+                *report.classes.entry(class).or_default() += count;
+            }
+        }
+    }
+
+    fn compare(&self, seed: u64, client: &mut Client, report: &mut Report) -> std::io::Result<()> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let kind = &self.kinds[rng.random_range(0..self.kinds.len())];
+        let stored = kind.stored.as_ref().filter(|_| rng.random_bool(0.2));
+        let object = match stored {
+            Some(stored) => kind.objects.change(stored, &mut rng),
+            None => kind.objects.make(&mut rng),
+        };
+        // An update of another name is another request.
+        let renamed =
+            stored.is_some_and(|stored| stored["metadata"]["name"] != object["metadata"]["name"]);
+        let stored = stored.filter(|_| !renamed);
+        let text = object.to_string();
+        let violations = match read(&"object".into(), text.as_bytes(), &Limits::default()) {
+            Ok(documents) if documents.len() == 1 => match stored {
+                Some(stored) => validate_update(
+                    &documents[0],
+                    &Document::from_json("stored", stored),
+                    self.channel,
+                ),
+                None => validate(&documents[0], self.channel),
+            },
+            other => {
+                report
+                    .disagreements
+                    .push(format!("seed {seed}: not one document: {other:?}"));
+                return Ok(());
+            }
+        };
+        for strict in [true, false] {
+            let validation = if strict { "Strict" } else { "Ignore" };
+            let query = format!("?dryRun=All&fieldValidation={validation}");
+            let response = match stored {
+                Some(stored) => {
+                    let name = stored["metadata"]["name"].as_str().unwrap_or_default();
+                    client.send("PUT", &format!("{}/{name}{query}", url(kind.crd)), &text)?
+                }
+                None => client.send("POST", &format!("{}{query}", url(kind.crd)), &text)?,
+            };
+            let theirs = answer::theirs(&response, &self.messages);
+            let ours = answer::ours(&violations, strict);
+            if !answer::agree(&theirs, &ours) {
+                report.disagreements.push(format!(
+                    "seed {seed}, {validation}{}: the server says {theirs:?}, gatepost says {ours:?}\nof {text}\n{}",
+                    if stored.is_some() { ", update" } else { "" },
+                    response.body["message"]
+                ));
+            }
+            match &theirs {
+                Answer::Accepted => report.coverage.accepted(kind.crd, &response.body),
+                Answer::Refused(found) => {
+                    for (field, rule) in found {
+                        report.coverage.refused(kind.crd, field, rule);
+                    }
+                }
+                _ => {}
+            }
+            let class = match &theirs {
+                Answer::Accepted => "accepted",
+                Answer::Refused(_) => "refused",
+                Answer::Unknown(_) => "unknown fields",
+                Answer::Unreadable(_) => "unreadable",
+            };
+            *report.classes.entry(class).or_default() += 1;
+            // Behind unknown fields there may be more.
+            if !matches!(theirs, Answer::Unknown(_)) {
+                break;
+            }
+        }
+        report.compared += 1;
+        report.updates += u64::from(stored.is_some());
+        Ok(())
+    }
+}
