@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gatepost::problem::{FieldPath, Segment};
 use gatepost::validate::{Severity, Violation};
 use serde_json::Value;
 
@@ -49,14 +50,12 @@ pub fn theirs(response: &Response, messages: &[String]) -> Answer {
     };
     let cause = |cause: &Value| {
         let text = |name: &str| cause[name].as_str().unwrap_or_default().to_owned();
-        (
-            text("field"),
-            rule(&text("reason"), &text("message"), messages),
-        )
+        let (field, message) = (text("field"), text("message"));
+        field_in_message(&field, &message)
+            .unwrap_or_else(|| (field, rule(&text("reason"), &message, messages)))
     };
-    // The server says so when it has not looked at the rules.
     let skipped =
-        |(_, rule): &(String, String)| !rule.contains("some validation rules were not checked");
+        |(_, rule): &(String, String)| !SAID_BESIDES.iter().any(|said| rule.contains(said));
     Answer::Refused(
         causes
             .iter()
@@ -65,6 +64,39 @@ pub fn theirs(response: &Response, messages: &[String]) -> Answer {
             .map(normal)
             .collect(),
     )
+}
+
+/// What the server adds: that it has not looked at rules, and that what is no object at all keeps both sides of a choice.
+const SAID_BESIDES: &[&str] = &[
+    "some validation rules were not checked",
+    "Found 2 valid alternatives",
+];
+
+/// Some causes name their field in the message only. That an address is none is told three times; here it is once.
+fn field_in_message(field: &str, message: &str) -> Option<(String, String)> {
+    if SAID_BESIDES.iter().any(|said| message.contains(said)) {
+        return Some((String::new(), message.to_owned()));
+    }
+    let address = |field: String| (field, "oneOf".to_owned());
+    if message.contains("(oneOf)") {
+        return Some(address(format!("{}.value", message.split('"').nth(3)?)));
+    }
+    if message.contains("(anyOf)") {
+        return Some(address(message.split('"').nth(3)?.to_owned()));
+    }
+    if message.contains("must be of type ipv4") || message.contains("must be of type ipv6") {
+        return Some(address(field.to_owned()));
+    }
+    if message.contains("Checked value must be of type") {
+        return Some((
+            message.rsplit(" in ").next()?.to_owned(),
+            "format".to_owned(),
+        ));
+    }
+    if message.contains("must be an object for an array of list-type map") {
+        return Some((field.to_owned(), "type".to_owned()));
+    }
+    None
 }
 
 fn rule(reason: &str, message: &str, messages: &[String]) -> String {
@@ -84,7 +116,6 @@ fn rule(reason: &str, message: &str, messages: &[String]) -> String {
                 ("should have at most", "maxProperties"),
                 ("should be greater than or equal to", "minimum"),
                 ("should be less than or equal to", "maximum"),
-                ("(oneOf)", "oneOf"),
                 ("must be of type int", "format"),
             ];
             let of_rules = messages
@@ -117,7 +148,7 @@ pub fn ours(violations: &[Violation], strict: bool) -> Answer {
     let refused: BTreeSet<(String, String)> = violations
         .iter()
         .filter(|violation| violation.severity == Severity::Refused)
-        .map(|violation| normal((violation.field.to_string(), violation.rule.to_owned())))
+        .map(|violation| normal((path(&violation.field), violation.rule.to_owned())))
         .collect();
     if refused.is_empty() {
         Answer::Accepted
@@ -126,10 +157,22 @@ pub fn ours(violations: &[Violation], strict: bool) -> Answer {
     }
 }
 
+/// A field as the server's schemas name it: keys that users choose are fields as well.
+fn path(field: &FieldPath) -> String {
+    let mut path = FieldPath::default();
+    for segment in field.segments() {
+        path.push(match segment {
+            Segment::Key(key) => Segment::Field(key.clone()),
+            segment => segment.clone(),
+        });
+    }
+    path.to_string()
+}
+
 /// The server names all labels and annotations at once, and calls what is wrong with metadata merely invalid.
 fn normal((field, rule): (String, String)) -> (String, String) {
     if let Some(rest) = field.strip_prefix("metadata.") {
-        let field = rest.split('[').next().unwrap_or_default();
+        let field = rest.split(['[', '.']).next().unwrap_or_default();
         let rule = if rule == "required" {
             rule
         } else {
@@ -141,11 +184,29 @@ fn normal((field, rule): (String, String)) -> (String, String) {
 }
 
 /// Whether the two say the same. What cannot be read has no fields on the server's side.
-pub fn agree(theirs: &Answer, ours: &Answer) -> bool {
+pub fn agree(theirs: &Answer, ours: &Answer, violations: &[Violation]) -> bool {
+    let unreadable = |violation: &Violation| {
+        violation.rule == "type" && violation.field.to_string().starts_with("metadata")
+    };
+    match theirs {
+        Answer::Unreadable(_) => violations.iter().any(unreadable),
+        theirs => theirs == ours,
+    }
+}
+
+/// What only one of two answers says, or both in full.
+pub fn difference(theirs: &Answer, ours: &Answer) -> String {
     match (theirs, ours) {
-        (Answer::Unreadable(_), Answer::Refused(found)) => {
-            found.iter().any(|(field, _)| field.starts_with("metadata"))
+        (Answer::Refused(theirs), Answer::Refused(ours)) => {
+            let only = |a: &BTreeSet<_>, b: &BTreeSet<_>| {
+                format!("{:?}", a.difference(b).collect::<Vec<_>>())
+            };
+            format!(
+                "only the server says {}, only gatepost says {}",
+                only(theirs, ours),
+                only(ours, theirs)
+            )
         }
-        (theirs, ours) => theirs == ours,
+        (theirs, ours) => format!("the server says {theirs:?}, gatepost says {ours:?}"),
     }
 }

@@ -354,7 +354,7 @@ impl<'c> Objects<'c> {
                     let bound = |name: &str| schema[name].as_i64();
                     let (least, most) = (
                         bound("minimum").unwrap_or(0),
-                        bound("maximum").unwrap_or(i64::from(i32::MAX)),
+                        bound("maximum").unwrap_or(2_147_483_647),
                     );
                     let numbers = [
                         least,

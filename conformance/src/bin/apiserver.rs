@@ -285,10 +285,11 @@ impl Judge<'_> {
             };
             let theirs = answer::theirs(&response, &self.messages);
             let ours = answer::ours(&violations, strict);
-            if !answer::agree(&theirs, &ours) {
+            if !answer::agree(&theirs, &ours, &violations) {
                 report.disagreements.push(format!(
-                    "seed {seed}, {validation}{}: the server says {theirs:?}, gatepost says {ours:?}\nof {text}\n{}",
+                    "seed {seed}, {validation}{}: {}\nof {text}\n{}",
                     if stored.is_some() { ", update" } else { "" },
+                    answer::difference(&theirs, &ours),
                     response.body["message"]
                 ));
             }

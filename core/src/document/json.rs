@@ -136,7 +136,7 @@ fn number(reader: &mut Reader<'_>) -> Result<Value, Refused> {
     match serde_json::from_str::<Number>(&rest[..end]) {
         Ok(number) => {
             reader.at += end;
-            Ok(Value::Number(number))
+            Ok(Value::Number(super::tree::whole(number)))
         }
         Err(_) => Err(reader.unexpected("expected a number")),
     }

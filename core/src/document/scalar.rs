@@ -2,7 +2,7 @@
 
 use serde_json::Number;
 
-use super::tree::Value;
+use super::tree::{Value, whole};
 
 /// Resolves an unquoted scalar. `Err` says what JSON cannot hold.
 pub(super) fn resolve(text: &str) -> Result<Value, &'static str> {
@@ -92,15 +92,7 @@ fn float(text: &str) -> Option<Value> {
         return None;
     }
     let value: f64 = text.parse().ok()?;
-    // Kubernetes goes through JSON, where a whole number such as `1e3` is written, and read again, as an integer.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the value is whole and its magnitude below 2^53"
-    )]
-    if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
-        return Some(Value::Number(Number::from(value as i64)));
-    }
-    Number::from_f64(value).map(Value::Number)
+    Number::from_f64(value).map(|number| Value::Number(whole(number)))
 }
 
 #[cfg(test)]

@@ -282,12 +282,26 @@ fn node(value: &serde_json::Value) -> Node {
     let value = match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(*value),
-        serde_json::Value::Number(number) => Value::Number(number.clone()),
+        serde_json::Value::Number(number) => Value::Number(whole(number.clone())),
         serde_json::Value::String(text) => Value::String(text.as_str().into()),
         serde_json::Value::Array(items) => Value::Sequence(items.iter().map(node).collect()),
         serde_json::Value::Object(map) => Value::Mapping(mapping(map)),
     };
     Node::new(Place { line: 1, column: 1 }, value)
+}
+
+/// A whole number such as `1e3` or `80.0` is an integer to Kubernetes, as long as a float holds it exactly.
+pub(super) fn whole(number: Number) -> Number {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the value is whole and its magnitude below 2^53"
+    )]
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(value) if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 => {
+            Number::from(value as i64)
+        }
+        _ => number,
+    }
 }
 
 fn mapping(map: &Map<String, serde_json::Value>) -> Mapping {

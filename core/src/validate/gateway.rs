@@ -230,12 +230,16 @@ pub(super) const ROUTABILITY: Schema = text(0, 253).with(&[rule(
 pub(super) const ADDRESS_STRUCTURE: Rule = Rule {
     message: "oneOf",
     channel: None,
-    test: Test::Structure(|address| {
-        address.text("type") != Some("IPAddress")
-            || address
-                .text("value")
-                .is_none_or(|value| value.parse::<IpAddr>().is_ok())
-    }),
+    test: Test::Structure {
+        member: "value",
+        expected: "an IPv4 or IPv6 address, as the type is IPAddress",
+        holds: |address| {
+            address.text("type") != Some("IPAddress")
+                || address
+                    .text("value")
+                    .is_none_or(|value| value.parse::<IpAddr>().is_ok())
+        },
+    },
 };
 
 static ADDRESS: Schema = object(&[

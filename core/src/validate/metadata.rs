@@ -1,10 +1,29 @@
 //! `metadata`: what every API server asks of the name of an object.
 
-use super::formats::{label, qualified_name, subdomain};
+use super::formats::{LABEL_VALUE, label, qualified_name, subdomain};
 use super::{Findings, Severity};
-use crate::document::{Node, Value};
+use crate::document::{Mapping, Node, Value};
 use crate::key::Kind;
 use crate::problem::{FieldPath, excerpt};
+
+/// The fields of `ObjectMeta`.
+const FIELDS: &[&str] = &[
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+];
 
 pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     let path = FieldPath::default().field("metadata");
@@ -30,6 +49,24 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
         );
         return;
     }
+    for entry in metadata
+        .as_mapping()
+        .map(Mapping::entries)
+        .unwrap_or_default()
+    {
+        if !FIELDS.contains(&&*entry.key) {
+            let message = format!("unknown field `{}`", excerpt(&entry.key));
+            out.add(
+                Severity::Unknown,
+                "unknown field",
+                path.field(&entry.key),
+                message,
+            );
+        }
+    }
+    let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
+        out.add(Severity::Refused, rule, field, message);
+    };
     let field = path.field("name");
     match metadata.get("name").map(Node::value) {
         None | Some(Value::Null) => refuse("required", field, "is required and missing".to_owned()),
@@ -107,7 +144,12 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                 for entry in mapping.entries() {
                     let field = field.key(&entry.key);
                     bytes += entry.key.len();
-                    if !qualified_name(&entry.key) {
+                    // The domain of an annotation may be written in capitals.
+                    let named = match name {
+                        "labels" => qualified_name(&entry.key),
+                        _ => qualified_name(&entry.key.to_ascii_lowercase()),
+                    };
+                    if !named {
                         refuse(
                             "key",
                             field.clone(),
@@ -118,7 +160,22 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                         );
                     }
                     match entry.value.value() {
+                        Value::String(text)
+                            if name == "labels"
+                                && (text.len() > 63 || !(LABEL_VALUE.holds)(text)) =>
+                        {
+                            refuse(
+                                "value",
+                                field,
+                                format!(
+                                    "`{}` is not the value of a label, expected at most 63 characters: {}",
+                                    excerpt(text),
+                                    LABEL_VALUE.expected
+                                ),
+                            );
+                        }
                         Value::String(text) => bytes += text.len(),
+                        // Read as the empty string.
                         Value::Null => {}
                         _ => refuse(
                             "type",

@@ -148,7 +148,7 @@ fn write(schema: &Schema, channel: Channel) -> Map<String, Value> {
     let mut messages = Vec::new();
     for rule in rules {
         match rule.test {
-            Test::Structure(_) => put(rule.message, address_is_ip()),
+            Test::Structure { .. } => put("oneOf", address_is_ip()),
             Test::Value(_) | Test::Update(_) => messages.push(json!({"message": rule.message})),
         }
     }

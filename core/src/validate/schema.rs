@@ -113,8 +113,13 @@ pub(super) enum Test {
     Value(fn(View<'_>) -> bool),
     /// The value and the one that it replaces (`oldSelf`); not asked when an object is made.
     Update(fn(View<'_>, View<'_>) -> bool),
-    /// A part of the structure that the other words of a schema do not say (`oneOf`); it blocks no rule.
-    Structure(fn(View<'_>) -> bool),
+    /// A part of the structure that the other words of a schema do not say (`oneOf`), and the member that it is about.
+    Structure {
+        member: &'static str,
+        /// What is expected, after "expected".
+        expected: &'static str,
+        holds: fn(View<'_>) -> bool,
+    },
 }
 
 pub(super) const fn rule(message: &'static str, holds: fn(View<'_>) -> bool) -> Rule {

@@ -1,6 +1,6 @@
 //! Judging a document by a schema, as the API server does: structure first, then the validation rules.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::schema::{Field, Format, Schema, Shape, Test, Unique};
 use super::view::View;
@@ -19,6 +19,7 @@ pub(super) fn judge(
 ) {
     let mut walk = Walk {
         channel,
+        update: old.is_some(),
         out,
         blocked: false,
     };
@@ -80,6 +81,7 @@ impl Path<'_> {
 
 struct Walk<'o, 'd> {
     channel: Channel,
+    update: bool,
     out: &'o mut Findings<'d>,
     blocked: bool,
 }
@@ -92,8 +94,8 @@ impl Walk<'_, '_> {
     fn report(&mut self, path: &Path<'_>, severity: Severity, rule: &'static str, message: String) {
         self.blocked |= matches!(
             rule,
-            "type" | "required" | "enum" | "maxLength" | "maxItems"
-        );
+            "type" | "oneOf" | "required" | "enum" | "maxLength" | "maxItems"
+        ) || (self.update && rule == "duplicate");
         self.out.add(severity, rule, path.to_field_path(), message);
     }
 
@@ -161,7 +163,12 @@ impl Walk<'_, '_> {
                 values,
             } => match node.as_str() {
                 Some(text) => self.text(path, text, (*least, *most), *format, values),
-                None => self.wrong_type(path, node, "a string"),
+                None => {
+                    self.wrong_type(path, node, "a string");
+                    if !values.is_empty() {
+                        self.not_among(path, node, values.join(", "));
+                    }
+                }
             },
             Shape::List {
                 items,
@@ -229,7 +236,7 @@ impl Walk<'_, '_> {
                 least,
                 open,
                 ..
-            } => self.object(path, node, old, (fields, *open), *least),
+            } => self.object(path, node, old, schema, (fields, *open), *least),
         }
     }
 
@@ -238,6 +245,7 @@ impl Walk<'_, '_> {
         path: &Path<'_>,
         node: &Node,
         old: Option<&Node>,
+        schema: &'static Schema,
         (fields, open): (&'static [Field], bool),
         least: usize,
     ) {
@@ -273,6 +281,24 @@ impl Walk<'_, '_> {
                     "required",
                     "is required and missing".to_owned(),
                 );
+            }
+        }
+        for rule in schema.rules {
+            if let Test::Structure {
+                member,
+                expected,
+                holds,
+            } = rule.test
+            {
+                let view = View::new(schema, node, self.channel);
+                if !holds(view) {
+                    let value = view.text(member).unwrap_or_default();
+                    self.refuse(
+                        &path.child(Step::Field(member)),
+                        rule.message,
+                        format!("`{}` is not valid, expected {expected}", excerpt(value)),
+                    );
+                }
             }
         }
         if least > 0 {
@@ -341,31 +367,44 @@ impl Walk<'_, '_> {
         (minimum, maximum): (i64, i64),
         values: &[i64],
     ) {
+        let among = || {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            values.join(", ")
+        };
         let Value::Number(number) = node.value() else {
             self.wrong_type(path, node, "an integer");
+            if !values.is_empty() {
+                self.not_among(path, node, among());
+            }
             return;
         };
-        if number.is_f64() {
+        let value = if let Some(value) = number.as_f64().filter(|_| number.is_f64()) {
             self.wrong_type(path, node, "an integer");
-            return;
+            // The bounds are those of the CRDs, far below what a float cannot hold.
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "what is beyond the bounds of integers is beyond those of the CRDs as well"
+            )]
+            let beyond = if value < 0.0 {
+                value.floor() as i64
+            } else {
+                value.ceil() as i64
+            };
+            Some(beyond)
+        } else {
+            number.as_i64()
+        };
+        let float = number.is_f64();
+        if !values.is_empty() && (float || value.is_none_or(|value| !values.contains(&value))) {
+            self.not_among(path, node, among());
         }
-        let value = number.as_i64();
-        if !values.is_empty() && value.is_none_or(|value| !values.contains(&value)) {
-            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-            self.refuse(
-                path,
-                "enum",
-                format!(
-                    "`{number}` is not supported, expected one of {}",
-                    values.join(", ")
-                ),
-            );
-        }
-        if format == Some("int32") && value.is_none_or(|value| i32::try_from(value).is_err()) {
+        if format == Some("int32")
+            && (float || value.is_none_or(|value| i32::try_from(value).is_err()))
+        {
             self.refuse(
                 path,
                 "format",
-                format!("`{number}` does not fit in 32 bits"),
+                format!("`{number}` is no integer of 32 bits"),
             );
         }
         if value.is_some_and(|value| value < minimum) {
@@ -397,27 +436,6 @@ impl Walk<'_, '_> {
         } else {
             text.chars().count()
         };
-        if characters > most {
-            self.refuse(
-                path,
-                "maxLength",
-                format!(
-                    "`{}` has {characters} characters, expected at most {most}",
-                    excerpt(text)
-                ),
-            );
-        }
-        if characters < least {
-            self.refuse(
-                path,
-                "minLength",
-                format!(
-                    "`{}` is too short, expected at least {least} character{}",
-                    excerpt(text),
-                    if least == 1 { "" } else { "s" }
-                ),
-            );
-        }
         if !values.is_empty() && !values.contains(&text) {
             self.refuse(
                 path,
@@ -429,7 +447,27 @@ impl Walk<'_, '_> {
                 ),
             );
         }
-        if let Some(format) = format
+        // The first of these is the one that the API server names.
+        if characters > most {
+            self.refuse(
+                path,
+                "maxLength",
+                format!(
+                    "`{}` has {characters} characters, expected at most {most}",
+                    excerpt(text)
+                ),
+            );
+        } else if characters < least {
+            self.refuse(
+                path,
+                "minLength",
+                format!(
+                    "`{}` is too short, expected at least {least} character{}",
+                    excerpt(text),
+                    if least == 1 { "" } else { "s" }
+                ),
+            );
+        } else if let Some(format) = format
             && !(format.holds)(text)
         {
             self.refuse(
@@ -442,6 +480,15 @@ impl Walk<'_, '_> {
                 ),
             );
         }
+    }
+
+    fn not_among(&mut self, path: &Path<'_>, node: &Node, values: String) {
+        let value = excerpt(&node.to_json().to_string());
+        self.refuse(
+            path,
+            "enum",
+            format!("`{value}` is not supported, expected one of {values}"),
+        );
     }
 
     fn between(
@@ -506,7 +553,8 @@ impl Walk<'_, '_> {
         }
         let view = |node| View::new(schema, node, self.channel);
         let broken = |test: Test| match test {
-            Test::Value(holds) | Test::Structure(holds) => !holds(view(node)),
+            Test::Value(holds) => !holds(view(node)),
+            Test::Structure { .. } => false,
             Test::Update(holds) => old.is_some_and(|old| !holds(view(node), view(old))),
         };
         let rules = schema
@@ -563,9 +611,9 @@ fn same(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// The items of a list that stand in it before, with what makes them the same.
+/// The items of a list that stand in it before, each once, with what makes them the same.
 fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     let mut found = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         let key: Vec<String> = match unique {
@@ -577,7 +625,9 @@ fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
                 .collect(),
         };
         let text = key.join("/");
-        if !seen.insert(key) {
+        let times = seen.entry(key).or_default();
+        *times += 1;
+        if *times == 2 {
             found.push((index, text));
         }
     }
