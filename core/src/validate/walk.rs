@@ -1,13 +1,13 @@
 //! Judging a document by a schema, as the API server does: structure first, then the validation rules.
 
-use std::collections::BTreeMap;
-
-use super::schema::{Field, Format, Schema, Shape, Test, Unique};
+use super::path::{Path, Step};
+use super::sameness::{correlated, is_null, repeated, unchanged};
+use super::schema::{Field, Format, Schema, Shape, Test};
 use super::view::View;
 use super::{Findings, Severity};
 use crate::document::{Node, Value};
 use crate::key::Channel;
-use crate::problem::{FieldPath, Segment, excerpt};
+use crate::problem::excerpt;
 
 /// Judges `root`, which replaces `old` if there is one.
 pub(super) fn judge(
@@ -19,75 +19,32 @@ pub(super) fn judge(
 ) {
     let mut walk = Walk {
         channel,
-        update: old.is_some(),
         out,
         blocked: false,
     };
     walk.structure(schema, root, old, &Path::ROOT);
+    // The sameness of items is judged apart, and forgiven to an update of an object that has such items already.
+    let old_repeats = old.is_some_and(|old| {
+        let mut any = false;
+        repeated(schema, old, channel, &Path::ROOT, &mut |_, _| any = true);
+        any
+    });
+    if !old_repeats {
+        repeated(schema, root, channel, &Path::ROOT, &mut |path, text| {
+            let message = format!("`{}` stands in the list already", excerpt(text));
+            walk.refuse(path, "duplicate", message);
+        });
+    }
     // The API server does not run rules on an object whose structure is wrong in a way that rules rely on.
     if !walk.blocked {
         walk.rules(schema, root, old, &Path::ROOT);
     }
 }
 
-/// The way to the value that is looked at, on the stack: most values are sound, and then nobody asks for it.
-struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
-    step: Step<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'a> {
-    Root,
-    Field(&'a str),
-    Index(usize),
-    Key(&'a str),
-}
-
-impl Path<'_> {
-    const ROOT: Path<'static> = Path {
-        parent: None,
-        step: Step::Root,
-    };
-
-    fn child<'a>(&'a self, step: Step<'a>) -> Path<'a> {
-        Path {
-            parent: Some(self),
-            step,
-        }
-    }
-
-    fn to_field_path(&self) -> FieldPath {
-        let mut path = self
-            .parent
-            .map_or_else(FieldPath::default, Path::to_field_path);
-        match self.step {
-            Step::Root => {}
-            Step::Field(name) => path.push(Segment::Field(name.into())),
-            Step::Index(index) => path.push(Segment::Index(index)),
-            Step::Key(key) => path.push(Segment::Key(key.into())),
-        }
-        path
-    }
-
-    /// Whether this is the object's status, which is not judged with the object.
-    fn is_status(&self) -> bool {
-        matches!(self.step, Step::Field("status"))
-            && self
-                .parent
-                .is_some_and(|parent| matches!(parent.step, Step::Root))
-    }
-}
-
 struct Walk<'o, 'd> {
     channel: Channel,
-    update: bool,
     out: &'o mut Findings<'d>,
     blocked: bool,
-}
-
-fn is_null(node: &Node) -> bool {
-    matches!(node.value(), Value::Null)
 }
 
 impl Walk<'_, '_> {
@@ -95,7 +52,7 @@ impl Walk<'_, '_> {
         self.blocked |= matches!(
             rule,
             "type" | "oneOf" | "required" | "enum" | "maxLength" | "maxItems"
-        ) || (self.update && rule == "duplicate");
+        );
         self.out.add(severity, rule, path.to_field_path(), message);
     }
 
@@ -110,6 +67,7 @@ impl Walk<'_, '_> {
             Value::Bool(value) => format!(" `{value}`"),
             _ => String::new(),
         };
+        self.strays(node, path);
         self.refuse(
             path,
             "type",
@@ -120,6 +78,27 @@ impl Walk<'_, '_> {
         );
     }
 
+    /// Fields where no fields are: the API server knows none of them.
+    fn strays(&mut self, node: &Node, path: &Path<'_>) {
+        match node.value() {
+            Value::Mapping(mapping) => {
+                for entry in mapping.entries() {
+                    self.unknown(
+                        &path.child(Step::Field(&entry.key)),
+                        &entry.key,
+                        (&[], false),
+                    );
+                }
+            }
+            Value::Sequence(nodes) => {
+                for (index, node) in nodes.iter().enumerate() {
+                    self.strays(node, &path.child(Step::Index(index)));
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn structure(
         &mut self,
         schema: &'static Schema,
@@ -128,7 +107,7 @@ impl Walk<'_, '_> {
         path: &Path<'_>,
     ) {
         // What an update leaves as it was is not judged again.
-        if old.is_some_and(|old| same(old, node)) {
+        if old.is_some_and(|old| unchanged(schema, old, node)) {
             return;
         }
         match &schema.shape {
@@ -187,17 +166,6 @@ impl Walk<'_, '_> {
                     for (index, node) in nodes.iter().enumerate() {
                         let old = old.and_then(|old| correlated(old, node, unique));
                         self.structure(items, node, old, &path.child(Step::Index(index)));
-                    }
-                    if old.is_none_or(|old| {
-                        duplicates(old.as_sequence().unwrap_or_default(), unique).is_empty()
-                    }) {
-                        for (index, text) in duplicates(nodes, unique) {
-                            self.refuse(
-                                &path.child(Step::Index(index)),
-                                "duplicate",
-                                format!("`{}` stands in the list already", excerpt(&text)),
-                            );
-                        }
                     }
                 }
                 None => self.wrong_type(path, node, "a list"),
@@ -517,7 +485,7 @@ impl Walk<'_, '_> {
 
     /// The validation rules, from the inside out.
     fn rules(&mut self, schema: &'static Schema, node: &Node, old: Option<&Node>, path: &Path<'_>) {
-        if is_null(node) || old.is_some_and(|old| same(old, node)) {
+        if is_null(node) || old.is_some_and(|old| unchanged(schema, old, node)) {
             return;
         }
         match (&schema.shape, node.value()) {
@@ -574,78 +542,11 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The item of a list that an update replaces by `node`: only keys tell which one that is.
-fn correlated<'n>(old: &'n Node, node: &Node, unique: &Unique) -> Option<&'n Node> {
-    let Unique::Keys(keys) = unique else {
-        return None;
-    };
-    old.as_sequence()?.iter().find(|old| {
-        keys.iter().all(|key| match (old.get(key), node.get(key)) {
-            (Some(old), Some(new)) => same(old, new),
-            (old, new) => old.is_none() && new.is_none(),
-        })
-    })
-}
-
-/// Whether two values are the same, `null`s and the order of fields left out.
-fn same(a: &Node, b: &Node) -> bool {
-    match (a.value(), b.value()) {
-        (Value::Sequence(a), Value::Sequence(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
-        }
-        (Value::Mapping(one), Value::Mapping(two)) => {
-            let within = |one: &crate::document::Mapping, two: &crate::document::Mapping| {
-                let there = one.entries().iter().filter(|entry| !is_null(&entry.value));
-                there.clone().all(|entry| {
-                    two.get(&entry.key)
-                        .is_some_and(|value| same(&entry.value, value))
-                })
-            };
-            within(one, two) && within(two, one)
-        }
-        (Value::String(a), Value::String(b)) => a == b,
-        (Value::Number(a), Value::Number(b)) => a == b,
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Null, Value::Null) => true,
-        _ => false,
-    }
-}
-
-/// The items of a list that stand in it before, each once, with what makes them the same.
-fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
-    let mut seen: BTreeMap<Vec<String>, usize> = BTreeMap::new();
-    let mut found = Vec::new();
-    for (index, node) in nodes.iter().enumerate() {
-        let key: Vec<String> = match unique {
-            Unique::No => break,
-            Unique::Values => vec![scalar(node)],
-            Unique::Keys(keys) => keys
-                .iter()
-                .map(|name| node.get(name).map_or_else(String::new, scalar))
-                .collect(),
-        };
-        let text = key.join("/");
-        let times = seen.entry(key).or_default();
-        *times += 1;
-        if *times == 2 {
-            found.push((index, text));
-        }
-    }
-    found
-}
-
 fn article(name: &str) -> String {
     match name {
         "null" => "null".to_owned(),
         "integer" => "an integer".to_owned(),
         name => format!("a {name}"),
-    }
-}
-
-fn scalar(node: &Node) -> String {
-    match node.value() {
-        Value::String(text) => text.to_string(),
-        _ => node.to_json().to_string(),
     }
 }
 

@@ -1,0 +1,150 @@
+//! What is the same: items of a list among each other, and values before and after an update.
+
+use std::collections::BTreeMap;
+
+use super::path::{Path, Step};
+use super::schema::{Schema, Shape, Unique};
+use crate::document::{Entry, Node, Value};
+use crate::key::Channel;
+
+/// Says the items that stand twice in a list of different ones.
+pub(super) fn repeated(
+    schema: &'static Schema,
+    node: &Node,
+    channel: Channel,
+    path: &Path<'_>,
+    say: &mut dyn FnMut(&Path<'_>, &str),
+) {
+    match (&schema.shape, node.value()) {
+        (Shape::List { items, unique, .. }, Value::Sequence(nodes)) => {
+            for (index, text) in duplicates(nodes, unique) {
+                say(&path.child(Step::Index(index)), &text);
+            }
+            for (index, node) in nodes.iter().enumerate() {
+                repeated(items, node, channel, &path.child(Step::Index(index)), say);
+            }
+        }
+        (Shape::Object { fields, .. }, Value::Mapping(mapping)) => {
+            for entry in mapping.entries() {
+                let path = path.child(Step::Field(&entry.key));
+                let field = fields
+                    .iter()
+                    .find(|field| field.name == &*entry.key && field.stands_in(channel));
+                if let Some(field) = field.filter(|_| !path.is_status()) {
+                    repeated(field.schema, &entry.value, channel, &path, say);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether an update leaves a value as it was: items with keys are compared with those of the same keys.
+pub(super) fn unchanged(schema: &'static Schema, old: &Node, new: &Node) -> bool {
+    match (&schema.shape, old.value(), new.value()) {
+        (
+            Shape::List {
+                items,
+                unique: unique @ Unique::Keys(_),
+                ..
+            },
+            Value::Sequence(olds),
+            Value::Sequence(news),
+        ) => {
+            let found = |new: &Node| {
+                correlated(old, new, unique).is_some_and(|old| unchanged(items, old, new))
+            };
+            olds.len() == news.len() && news.iter().all(found)
+        }
+        (Shape::Object { fields, .. }, Value::Mapping(olds), Value::Mapping(news)) => {
+            let there = |node: Option<&'_ Node>| node.is_some_and(|node| !is_null(node));
+            let kept = news
+                .entries()
+                .iter()
+                .filter(|entry| !is_null(&entry.value))
+                .all(|entry| {
+                    let field = fields.iter().find(|field| field.name == &*entry.key);
+                    olds.get(&entry.key).is_some_and(|old| match field {
+                        Some(field) => unchanged(field.schema, old, &entry.value),
+                        None => same(old, &entry.value),
+                    })
+                });
+            let gone = |entry: &Entry| !is_null(&entry.value) && !there(news.get(&entry.key));
+            kept && !olds.entries().iter().any(gone)
+        }
+        _ => same(old, new),
+    }
+}
+
+/// The item of a list that an update replaces by `node`: only keys tell which one that is.
+pub(super) fn correlated<'n>(old: &'n Node, node: &Node, unique: &Unique) -> Option<&'n Node> {
+    let Unique::Keys(keys) = unique else {
+        return None;
+    };
+    old.as_sequence()?.iter().find(|old| {
+        keys.iter().all(|key| match (old.get(key), node.get(key)) {
+            (Some(old), Some(new)) => same(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        })
+    })
+}
+
+/// Whether two values are the same, `null`s and the order of fields left out.
+fn same(a: &Node, b: &Node) -> bool {
+    match (a.value(), b.value()) {
+        (Value::Sequence(a), Value::Sequence(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Mapping(one), Value::Mapping(two)) => {
+            let within = |one: &crate::document::Mapping, two: &crate::document::Mapping| {
+                let there = one.entries().iter().filter(|entry| !is_null(&entry.value));
+                there.clone().all(|entry| {
+                    two.get(&entry.key)
+                        .is_some_and(|value| same(&entry.value, value))
+                })
+            };
+            within(one, two) && within(two, one)
+        }
+        (Value::String(a), Value::String(b)) => a == b,
+        (Value::Number(a), Value::Number(b)) => a == b,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Null, Value::Null) => true,
+        _ => false,
+    }
+}
+
+/// The items of a list that stand in it before, each once, with what makes them the same.
+fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
+    let mut seen: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let key: Vec<Option<String>> = match unique {
+            Unique::No => break,
+            Unique::Values => vec![Some(scalar(node))],
+            Unique::Keys(keys) => keys.iter().map(|name| node.get(name).map(scalar)).collect(),
+        };
+        let text = key
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("/");
+        let times = seen.entry(key).or_default();
+        *times += 1;
+        if *times == 2 {
+            found.push((index, text));
+        }
+    }
+    found
+}
+
+fn scalar(node: &Node) -> String {
+    match node.value() {
+        Value::String(text) => text.to_string(),
+        _ => node.to_json().to_string(),
+    }
+}
+
+pub(super) fn is_null(node: &Node) -> bool {
+    matches!(node.value(), Value::Null)
+}
