@@ -180,6 +180,12 @@ fn normal((field, rule): (String, String)) -> (String, String) {
         };
         return (format!("metadata.{field}"), rule);
     }
+    // A map with too many entries is a list with too many to the server.
+    let rule = if rule == "maxProperties" {
+        "maxItems".to_owned()
+    } else {
+        rule
+    };
     (field, rule)
 }
 

@@ -484,7 +484,6 @@ fn odd(rng: &mut StdRng) -> Value {
         json!(0),
         json!(-7),
         json!(1.5),
-        json!(80.0),
         json!("80"),
         json!([]),
         json!({}),

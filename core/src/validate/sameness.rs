@@ -120,6 +120,8 @@ fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
     for (index, node) in nodes.iter().enumerate() {
         let key: Vec<Option<String>> = match unique {
             Unique::No => break,
+            // What is no object has no keys.
+            Unique::Keys(_) if node.as_mapping().is_none() => continue,
             Unique::Values => vec![Some(scalar(node))],
             Unique::Keys(keys) => keys.iter().map(|name| node.get(name).map(scalar)).collect(),
         };

@@ -17,10 +17,14 @@ pub(super) fn judge(
     channel: Channel,
     out: &mut Findings<'_>,
 ) {
+    let nameless = out
+        .violations
+        .iter()
+        .any(|found| matches!(found.rule, "required" | "too long"));
     let mut walk = Walk {
         channel,
         out,
-        blocked: false,
+        blocked: nameless,
     };
     walk.structure(schema, root, old, &Path::ROOT);
     // The sameness of items is judged apart, and forgiven to an update of an object that has such items already.
@@ -51,7 +55,7 @@ impl Walk<'_, '_> {
     fn report(&mut self, path: &Path<'_>, severity: Severity, rule: &'static str, message: String) {
         self.blocked |= matches!(
             rule,
-            "type" | "oneOf" | "required" | "enum" | "maxLength" | "maxItems"
+            "type" | "oneOf" | "required" | "enum" | "maxLength" | "maxItems" | "maxProperties"
         );
         self.out.add(severity, rule, path.to_field_path(), message);
     }
@@ -366,13 +370,12 @@ impl Walk<'_, '_> {
         if !values.is_empty() && (float || value.is_none_or(|value| !values.contains(&value))) {
             self.not_among(path, node, among());
         }
-        if format == Some("int32")
-            && (float || value.is_none_or(|value| i32::try_from(value).is_err()))
-        {
+        let wide = value.is_none_or(|value| i32::try_from(value).is_err());
+        if float || format == Some("int32") && wide {
             self.refuse(
                 path,
                 "format",
-                format!("`{number}` is no integer of 32 bits"),
+                format!("`{number}` is no integer of the width that is expected"),
             );
         }
         if value.is_some_and(|value| value < minimum) {
