@@ -56,7 +56,7 @@ impl Comparison {
                     }
                     if their != our {
                         let show = |value: Option<&Value>| {
-                            value.map_or("nothing".to_owned(), Value::to_string)
+                            value.map_or_else(|| "nothing".to_owned(), Value::to_string)
                         };
                         self.differences.push(format!(
                             "{path}: {name} is {} in the CRD, {} here",

@@ -115,13 +115,16 @@ fn same(a: &Node, b: &Node) -> bool {
 
 /// The items of a list that stand in it before, each once, with what makes them the same.
 fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
+    let keyed = matches!(unique, Unique::Keys(_));
+    // Where an item is no object, and so has no keys, the API server compares none.
+    if keyed && nodes.iter().any(|node| node.as_mapping().is_none()) {
+        return Vec::new();
+    }
     let mut seen: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
     let mut found = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
         let key: Vec<Option<String>> = match unique {
             Unique::No => break,
-            // What is no object has no keys.
-            Unique::Keys(_) if node.as_mapping().is_none() => continue,
             Unique::Values => vec![Some(scalar(node))],
             Unique::Keys(keys) => keys.iter().map(|name| node.get(name).map(scalar)).collect(),
         };
