@@ -157,16 +157,19 @@ pub fn ours(violations: &[Violation], strict: bool) -> Answer {
     }
 }
 
-/// A field as the server's schemas name it: keys that users choose are fields as well.
+/// A field as the server's schemas name it: keys that users choose are fields as well, and not escaped.
 fn path(field: &FieldPath) -> String {
-    let mut path = FieldPath::default();
+    let mut path = String::new();
     for segment in field.segments() {
-        path.push(match segment {
-            Segment::Key(key) => Segment::Field(key.clone()),
-            segment => segment.clone(),
-        });
+        match segment {
+            Segment::Index(index) => path.push_str(&format!("[{index}]")),
+            Segment::Field(name) | Segment::Key(name) => {
+                path.push_str(if path.is_empty() { "" } else { "." });
+                path.push_str(name);
+            }
+        }
     }
-    path.to_string()
+    path
 }
 
 /// The server names all labels and annotations at once, and calls what is wrong with metadata merely invalid.

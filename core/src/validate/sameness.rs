@@ -116,8 +116,12 @@ fn same(a: &Node, b: &Node) -> bool {
 /// The items of a list that stand in it before, each once, with what makes them the same.
 fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
     let keyed = matches!(unique, Unique::Keys(_));
-    // Where an item is no object, and so has no keys, the API server compares none.
-    if keyed && nodes.iter().any(|node| node.as_mapping().is_none()) {
+    // Where an item is no object, and so has no keys, the API server compares none; `null` is an object without any.
+    if keyed
+        && nodes
+            .iter()
+            .any(|node| node.as_mapping().is_none() && !is_null(node))
+    {
         return Vec::new();
     }
     let mut seen: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
