@@ -406,7 +406,7 @@ impl<'c> Objects<'c> {
     fn bend_object(&self, schema: &Value, fields: &mut Map<String, Value>, rng: &mut StdRng) {
         if let Some(values) = schema.get("additionalProperties") {
             let key = if rng.random_bool(0.15) {
-                "k".repeat(rng.random_range(60..256))
+                "k".repeat(*[63, 64, 252, 253, 254].choose(rng).unwrap_or(&63))
             } else {
                 (*TEXTS.choose(rng).unwrap_or(&"k")).to_owned()
             };
@@ -449,6 +449,11 @@ impl<'c> Objects<'c> {
 
     fn bent_text(&self, schema: &Value, rng: &mut StdRng) -> String {
         let most = usize::try_from(schema["maxLength"].as_u64().unwrap_or(64)).unwrap_or(64);
+        let free = schema.get("pattern").is_none() && schema.get("enum").is_none();
+        if free && rng.random_bool(0.4) {
+            let paths: Vec<&&str> = TEXTS.iter().filter(|text| text.starts_with('/')).collect();
+            return paths.choose(rng).map_or("/", |text| **text).to_owned();
+        }
         match rng.random_range(0..10) {
             0 => "a".repeat(most),
             1 => "a".repeat(most + 1),

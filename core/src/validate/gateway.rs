@@ -234,10 +234,12 @@ pub(super) const ADDRESS_STRUCTURE: Rule = Rule {
         member: "value",
         expected: "an IPv4 or IPv6 address, as the type is IPAddress",
         holds: |address| {
+            // A list has the wrong type, and is asked nothing more.
             let ip = |value: View<'_>| {
-                value
-                    .as_str()
-                    .is_some_and(|text| text.parse::<IpAddr>().is_ok())
+                value.is_list()
+                    || value
+                        .as_str()
+                        .is_some_and(|text| text.parse::<IpAddr>().is_ok())
             };
             address.text("type") != Some("IPAddress") || address.field("value").is_none_or(ip)
         },

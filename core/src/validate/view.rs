@@ -98,6 +98,10 @@ impl<'a> View<'a> {
         }
     }
 
+    pub(super) fn is_list(self) -> bool {
+        matches!(self.value, Given::Written(node) if node.as_sequence().is_some())
+    }
+
     /// The keys of a map; an entry that is `null` is not there.
     pub(super) fn keys(self) -> impl Iterator<Item = &'a str> {
         let entries = match self.value {
