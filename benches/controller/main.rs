@@ -161,7 +161,9 @@ fn changes(arguments: &Arguments) {
 /// What a controller does about one change: resolve it, and find the statuses to write.
 fn change(resolver: &mut Resolver, to: &Arc<Resource>) -> usize {
     let delta = resolver.apply([Change::Put(to.clone())]);
-    let statuses = resolver.resolution().statuses(&Facts::ideal());
+    let statuses = resolver
+        .resolution()
+        .statuses_of(&delta.statuses, &Facts::ideal());
     let changed = statuses.changes(resolver.resources(), Timestamp::from_unix_seconds(1));
     delta.objects.len() + changed.len()
 }

@@ -11,5 +11,7 @@ pub mod entropy;
 pub mod generate;
 pub mod model;
 pub mod request;
+pub mod sequence;
+pub mod status_case;
 pub mod subject;
 pub mod upstream;

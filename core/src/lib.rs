@@ -57,6 +57,25 @@
 //! # Ok::<(), gatepost::target::Refused>(())
 //! ```
 //!
+//! # For authors of controllers
+//!
+//! A controller keeps a [`Resolver`](controller::Resolver) and feeds it every event of its watches as a
+//! [`Change`](resources::Change): objects of the Gateway API, Services, EndpointSlices, Secrets, ConfigMaps, Namespaces,
+//! and, if they are used, Pods, ClusterTrustBundles and the CRDs themselves. [`apply`](controller::Resolver::apply) says
+//! what is another now:
+//!
+//! 1. `delta.tables`: Gateways whose [`RouteTable`](table::RouteTable) is to be swapped, or that are gone;
+//! 2. `delta.endpoints`: ports whose addresses are others: no table is touched by them;
+//! 3. `delta.statuses`: objects whose status may be another. Make them with
+//!    [`statuses_of`](controller::Resolution::statuses_of) and what only you know ([`Facts`](status::Facts): addresses, ports
+//!    that are taken), after the data plane has the tables; [`changes`](status::Statuses::changes) gives the ones to
+//!    write, [`over`](status::Statuses::over) merges one into what the API server holds now, and
+//!    [`finalizers`](status::Statuses::finalizers) says which GatewayClass is in use.
+//!
+//! What others wrote into a status stays byte for byte, and our own statuses, read back, change nothing, so the loop comes to
+//! rest. `core/examples/controller_loop.rs` is a whole one in 120 lines:
+//! `cargo run -p gatepost --example controller_loop`.
+//!
 //! # Untrusted input
 //!
 //! Manifests are tenants' and requests are anybody's. Reading is limited in size, depth and expansion; expressions are

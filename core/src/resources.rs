@@ -138,6 +138,25 @@ impl Resource {
     }
 }
 
+impl Resource {
+    /// The `status` as JSON, unknown fields included, without a walk over the rest; `None` if there is none.
+    pub fn status_json(&self) -> Option<Value> {
+        let mut status = self.object.status_json();
+        for (path, unknown) in &self.unknown {
+            match path.segments() {
+                [Segment::Field(first)] if **first == *"status" => {
+                    status.get_or_insert_with(|| unknown.clone());
+                }
+                [Segment::Field(first), rest @ ..] if **first == *"status" => {
+                    put(status.get_or_insert(Value::Null), rest, unknown);
+                }
+                _ => {}
+            }
+        }
+        status
+    }
+}
+
 /// Collects what `whole` has and `part` lacks.
 fn subtract(whole: &Value, part: &Value, path: &mut FieldPath, out: &mut Vec<(FieldPath, Value)>) {
     match (whole, part) {
@@ -433,6 +452,23 @@ mod tests {
                 "spec.rules[1].backendRefs[0].zone"
             ]
         );
+    }
+
+    #[test]
+    fn a_status_alone_is_the_one_of_the_whole() {
+        let gateway = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "g"},
+            "spec": {"gatewayClassName": "c", "listeners": []},
+            "status": {"conditions": [{"type": "A", "status": "True", "reason": "R", "message": "", "lastTransitionTime": "", "more": 1}], "later": {"a": [1]}},
+        });
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {}, "status": {"loadBalancer": {}},
+        });
+        let bare = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}});
+        for whole in [gateway, service, bare] {
+            let resource = Resource::from_json(whole.clone()).expect("an object");
+            assert_eq!(resource.status_json().as_ref(), whole.get("status"));
+        }
     }
 
     #[test]

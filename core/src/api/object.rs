@@ -87,6 +87,35 @@ macro_rules! object {
     };
 }
 
+impl Object {
+    /// The typed part of the status, of kinds whose status resolution reads or writes.
+    pub(crate) fn status_json(&self) -> Option<Value> {
+        fn json<T: serde::Serialize>(status: Option<&T>) -> Option<Value> {
+            // INVARIANT: typed objects always serialise; their maps have strings as keys.
+            status.map(|status| serde_json::to_value(status).unwrap_or_default())
+        }
+        match self {
+            Self::GatewayClass(object) => json(object.status.as_ref()),
+            Self::Gateway(object) => json(object.status.as_ref()),
+            Self::ListenerSet(object) => json(object.status.as_ref()),
+            Self::HttpRoute(object) => json(object.status.as_ref()),
+            Self::GrpcRoute(object) => json(object.status.as_ref()),
+            Self::TlsRoute(object) => json(object.status.as_ref()),
+            Self::TcpRoute(object) => json(object.status.as_ref()),
+            Self::UdpRoute(object) => json(object.status.as_ref()),
+            Self::BackendTlsPolicy(object) => json(object.status.as_ref()),
+            Self::XBackend(object) => json(object.status.as_ref()),
+            Self::XBackendTrafficPolicy(object) => json(object.status.as_ref()),
+            Self::XTelemetryPolicy(object) => json(object.status.as_ref()),
+            Self::XMesh(object) => json(object.status.as_ref()),
+            other => match other.to_json() {
+                Ok(Value::Object(mut whole)) => whole.remove("status"),
+                _ => None,
+            },
+        }
+    }
+}
+
 /// Takes out what is `null` in mappings, at every depth. Items of lists stay, for they have a place there.
 fn drop_nulls(value: &mut Value) {
     match value {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::api::Object;
 use crate::key::{Channel, Kind, ObjectKey};
 use crate::resolve::Resolved;
-use crate::resources::{Resource, Resources};
+use crate::resources::Resources;
 use crate::timestamp::Timestamp;
 use condition::Condition;
 pub use facts::Facts;
@@ -140,7 +140,7 @@ impl Statuses {
     pub fn status(&self, key: &ObjectKey, resources: &Resources, now: Timestamp) -> Option<Value> {
         self.desired.get(key)?;
         let resource = resources.get(key)?;
-        let old = old_status(resource);
+        let old = resource.status_json();
         let generation = resource.object().metadata().generation();
         self.over(key, &old.unwrap_or_default(), generation, now)
     }
@@ -206,7 +206,7 @@ impl Statuses {
     pub fn changes(&self, resources: &Resources, now: Timestamp) -> Vec<(ObjectKey, Value)> {
         let changed = |key: &ObjectKey| {
             let resource = resources.get(key)?;
-            let old = old_status(resource);
+            let old = resource.status_json();
             let generation = resource.object().metadata().generation();
             let new = self.over(key, old.as_ref().unwrap_or(&Value::Null), generation, now)?;
             (old.as_ref() != Some(&new)).then(|| (key.clone(), new))
@@ -271,11 +271,4 @@ fn nothing(kind: Kind) -> Option<Desired> {
         list,
         entries: Vec::new(),
     })
-}
-
-fn old_status(resource: &Resource) -> Option<Value> {
-    match resource.to_json() {
-        Value::Object(mut whole) => whole.remove("status"),
-        _ => None,
-    }
 }
