@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::api::Object;
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resolve::backend;
 use crate::resolve::context::{Context, Looked};

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::api::Object;
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resolve::backend::Reached;
 use crate::resolve::context::{Context, Looked};
-use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding};
+use crate::resolve::finding::{ClassFinding, GatewayFinding, ListenerFinding, ListenerSetFinding};
 use crate::resolve::telemetry;
 use crate::resolve::{Settings, class, gateway};
 use crate::resources::Resources;
@@ -39,9 +38,8 @@ impl State {
         let old = std::mem::replace(&mut self.resolved.classes, classes);
         let new = &self.resolved.classes;
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-        let served = |class: Option<&super::finding::ClassFinding>| {
-            class.is_some_and(|class| class.rejected.is_none())
-        };
+        let served =
+            |class: Option<&ClassFinding>| class.is_some_and(|class| class.rejected.is_none());
         let mut others = BTreeSet::new();
         for name in names {
             let (before, after) = (old.get(name), new.get(name));

@@ -16,7 +16,7 @@ use super::context::Looked;
 use super::finding::{GatewayFinding, ListenerSetFinding};
 use super::policy::BackendPolicies;
 use super::telemetry::Telemetry;
-use super::{Resolved, Settings, endpoints};
+use super::{Resolved, Settings};
 use crate::key::{NamespacedName, ObjectKey};
 use crate::resources::{Resource, Resources};
 use crate::rule::{Route, ServicePort};

@@ -8,7 +8,7 @@ use crate::resolve::attach::{self, Attached, ListenerId, Parents};
 use crate::resolve::backend::Reached;
 use crate::resolve::context::{Context, Looked};
 use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding};
-use crate::resolve::{Settings, gateway, view};
+use crate::resolve::{Settings, view};
 use crate::resources::Resources;
 use crate::rule::{Listener, Route};
 
