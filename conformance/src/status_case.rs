@@ -53,9 +53,9 @@ const PRESET: &str = "
 ---
 {kind: Namespace, metadata: {name: other, labels: {team: red}}}
 ---
-{kind: Secret, metadata: {name: bad}, type: kubernetes.io/tls, stringData: {tls.crt: no, tls.key: no}}
+{kind: Secret, metadata: {name: bad}, type: kubernetes.io/tls, stringData: {tls.crt: none, tls.key: none}}
 ---
-{kind: ConfigMap, metadata: {name: bad}, data: {ca.crt: no}}
+{kind: ConfigMap, metadata: {name: bad}, data: {ca.crt: none}}
 ---
 {kind: ConfigMap, metadata: {name: empty}, data: {}}
 ";
