@@ -32,6 +32,19 @@ struct Row {
     tests: Vec<String>,
 }
 
+/// A file of cases about statuses, as far as it says what they hold.
+#[derive(Debug, Deserialize)]
+struct Sources {
+    case: Vec<Source>,
+}
+
+/// A case about statuses: its name and the rows that it holds.
+#[derive(Debug, Deserialize)]
+struct Source {
+    name: String,
+    source: Vec<String>,
+}
+
 /// All rows with what holds them.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -80,7 +93,14 @@ impl Coverage {
             let file: case::File = toml::from_str(&text(&path)?)
                 .map_err(|error| format!("{}: {error}", path.display()))?;
             for case in file.case {
-                coverage.case(&case);
+                coverage.case(&case.name, &case.source.0);
+            }
+        }
+        for path in files(&top.join("conformance/statuses"))? {
+            let file: Sources = toml::from_str(&text(&path)?)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            for case in file.case {
+                coverage.case(&case.name, &case.source);
             }
         }
         Ok(coverage)
@@ -123,15 +143,14 @@ impl Coverage {
         Ok(())
     }
 
-    fn case(&mut self, case: &case::Case) {
-        for source in &case.source.0 {
+    fn case(&mut self, name: &str, sources: &[String]) {
+        for source in sources {
             match self.rows.get_mut(source) {
                 Some(held) => {
-                    held.cases.insert(case.name.clone());
+                    held.cases.insert(name.to_owned());
                 }
                 None => self.problems.push(format!(
-                    "case {}: {source} is neither a row of conformance/coverage nor a decision",
-                    case.name
+                    "case {name}: {source} is neither a row of conformance/coverage nor a decision"
                 )),
             }
         }
