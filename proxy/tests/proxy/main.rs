@@ -8,6 +8,7 @@ mod frames;
 mod grpc;
 mod layer4;
 mod limits;
+mod policies;
 mod script;
 mod serve;
 mod steps;

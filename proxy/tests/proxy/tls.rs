@@ -84,6 +84,15 @@ impl Key {
         )
     }
 
+    /// A ConfigMap with the authority.
+    pub(crate) fn bundle(&self, name: &str) -> String {
+        let body = crate::serve::base64(&self.root);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, namespace: app}}\ndata: {{ca.crt: {pem:?}}}\n"
+        )
+    }
+
     /// Connects to loopback, trusting only the authority of this key.
     pub(crate) async fn connect(
         &self,
@@ -113,6 +122,41 @@ impl Key {
 
 /// A TLS server that gives back what it hears; clients are asked for a certificate of `clients` if that is given.
 pub(crate) async fn echo(key: &Key, clients: Option<&Key>) -> SocketAddr {
+    serve(config(key, clients)).await
+}
+
+/// An HTTPS server that answers every request with the server name that it was asked by, and whether the client showed a
+/// certificate.
+pub(crate) async fn web(key: &Key, clients: Option<&Key>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let config = config(key, clients);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = TlsAcceptor::from(config.clone());
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(stream).await?;
+                let session = stream.get_ref().1;
+                let name = session.server_name().unwrap_or_default().to_owned();
+                let shown = session.peer_certificates().is_some();
+                let body = format!("{name} {shown}");
+                let length = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+                let mut head = Vec::new();
+                while stream.read_buf(&mut head).await? > 0 {
+                    if head.ends_with(b"\r\n\r\n") {
+                        head.clear();
+                        stream.write_all(answer.as_bytes()).await?;
+                    }
+                }
+                Ok::<(), std::io::Error>(())
+            });
+        }
+    });
+    address
+}
+
+fn config(key: &Key, clients: Option<&Key>) -> Arc<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("versions");
@@ -127,7 +171,7 @@ pub(crate) async fn echo(key: &Key, clients: Option<&Key>) -> SocketAddr {
     let config = builder
         .with_single_cert(vec![key.certificate.der().clone()], key.private())
         .expect("sound");
-    serve(Arc::new(config)).await
+    Arc::new(config)
 }
 
 async fn serve(config: Arc<ServerConfig>) -> SocketAddr {
