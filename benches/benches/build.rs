@@ -27,7 +27,7 @@ fn table(criterion: &mut Criterion) {
     for (name, shape) in [("a", Shape::A), ("b", Shape::B), ("c", Shape::C)] {
         let (resolved, _) = routes(&Workload::new(shape, 10_000, 1));
         group.bench_function(format!("{name}, 10,000 rules"), |bench| {
-            bench.iter_batched(|| (), |()| build(&resolved), BatchSize::PerIteration);
+            bench.iter_batched(|| (), |()| build(&resolved, None), BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -14,8 +14,9 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use gatepost_benches::measure::{self, Sample};
 use gatepost_benches::shapes::{Shape, Workload};
 use gatepost_benches::subjects::gatepost::{Buffers, Gatepost, routes};
-use gatepost_benches::subjects::list::List;
-use gatepost_benches::subjects::matchit::Matchit;
+use gatepost_benches::subjects::list::{List, Sorted};
+use gatepost_benches::subjects::new_many::NewMany;
+use gatepost_benches::subjects::paths::{Actix, ByHost, Matchit, PathTree, Wayfind};
 use gatepost_benches::subjects::probe::Probe;
 use gatepost_benches::subjects::{Mode, Name, Subject};
 
@@ -38,7 +39,7 @@ struct Arguments {
     #[arg(long, num_args = 1.., default_values_t = [10, 1_000, 100_000])]
     rules: Vec<usize>,
     /// Which requests.
-    #[arg(long, value_enum, num_args = 1.., default_values = ["hot", "random", "miss"])]
+    #[arg(long, value_enum, num_args = 1.., default_values = ["hot", "random", "miss", "cold"])]
     mode: Vec<Mode>,
     /// How often each subject is measured, in turn with the others.
     #[arg(long, default_value_t = 5)]
@@ -52,6 +53,9 @@ struct Arguments {
     /// Measure here, once, and print the raw result.
     #[arg(long, hide = true)]
     child: bool,
+    /// How many bytes the probe goes through.
+    #[arg(long, hide = true, default_value_t = 0)]
+    probe_bytes: usize,
 }
 
 /// What one process measured.
@@ -70,7 +74,9 @@ struct Line {
     rules: usize,
     mode: Mode,
     nanoseconds: f64,
+    #[serde(skip)]
     lowest: f64,
+    #[serde(skip)]
     highest: f64,
     p90: f64,
     allocations: f64,
@@ -89,7 +95,7 @@ fn main() -> ExitCode {
     let mut wrong = 0;
     if !arguments.json {
         println!(
-            "{:<10} {:>5} {:>8} {:<7} {:>10} {:>19} {:>10} {:>7} {:>9} {:>9} {:>6}",
+            "{:<12} {:>9} {:>8} {:<7} {:>10} {:>19} {:>10} {:>7} {:>9} {:>9} {:>6}",
             "subject",
             "shape",
             "rules",
@@ -128,12 +134,18 @@ fn table(arguments: &Arguments, shape: Shape, rules: usize) -> Result<Vec<Line>,
         .subject
         .iter()
         .copied()
-        .filter(|name| name.can(shape))
+        .filter(|name| name.can(shape, rules))
         .collect();
     let mut rounds: Vec<Vec<Measured>> = subjects.iter().map(|_| Vec::new()).collect();
+    // The probe goes through as much memory as the first matcher holds.
+    let mut table = rules * 80;
     for _ in 0..arguments.rounds.max(1) {
         for (subject, results) in subjects.iter().zip(&mut rounds) {
-            results.push(spawn(arguments, *subject, shape, rules)?);
+            let measured = spawn(arguments, *subject, shape, rules, table)?;
+            if Some(subject) == subjects.iter().find(|name| **name != Name::Probe) {
+                table = (measured.heap_bytes_per_rule * rules as f64) as usize;
+            }
+            results.push(measured);
         }
     }
     let mut lines = Vec::new();
@@ -181,6 +193,7 @@ fn spawn(
     subject: Name,
     shape: Shape,
     rules: usize,
+    probe_bytes: usize,
 ) -> Result<Measured, String> {
     let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
     command.arg("--child");
@@ -190,6 +203,8 @@ fn spawn(
         &rules.to_string(),
         "--seed",
         &arguments.seed.to_string(),
+        "--probe-bytes",
+        &probe_bytes.to_string(),
     ]);
     command.arg("--mode").args(arguments.mode.iter().map(word));
     let output = command
@@ -227,8 +242,13 @@ fn child(arguments: &Arguments) -> Measured {
     let mut built: Box<dyn Subject + '_> = match subject {
         Name::Gatepost => Box::new(Gatepost::new(&workload, &resolved, &numbers, &mut buffers)),
         Name::List => Box::new(List::new(&workload)),
-        Name::Matchit => Box::new(Matchit::new(&workload)),
-        Name::Probe => Box::new(Probe::new(rules, arguments.seed)),
+        Name::Sorted => Box::new(Sorted::new(&workload)),
+        Name::Matchit => Box::new(ByHost::<Matchit>::new(&workload)),
+        Name::Wayfind => Box::new(ByHost::<Wayfind>::new(&workload)),
+        Name::PathTree => Box::new(ByHost::<PathTree>::new(&workload)),
+        Name::ActixRouter => Box::new(ByHost::<Actix>::new(&workload)),
+        Name::NewMany => Box::new(NewMany::new(&workload)),
+        Name::Probe => Box::new(Probe::new(arguments.probe_bytes, arguments.seed)),
     };
     let build_ms = clock.elapsed().as_secs_f64() * 1e3;
     let change = region.change();
@@ -253,7 +273,7 @@ fn print(line: &Line, json: bool) {
     } else {
         writeln!(
             out,
-            "{:<10} {:>5} {:>8} {:<7} {:>10.1} {:>8.1} … {:>8.1} {:>10.1} {:>7.2} {:>9.0} {:>9.1} {:>6}",
+            "{:<12} {:>9} {:>8} {:<7} {:>10.1} {:>8.1} … {:>8.1} {:>10.1} {:>7.2} {:>9.0} {:>9.1} {:>6}",
             word(&line.subject),
             word(&line.shape),
             line.rules,

@@ -3,6 +3,8 @@
 //! One generator with a fixed seed makes the same rules and requests for every subject. No shape holds two rules that take
 //! the same request by accident, so the intended answer is the only right one; precedence itself is tested elsewhere.
 
+use std::cmp::Reverse;
+
 use clap::ValueEnum;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use rand::rngs::StdRng;
@@ -13,6 +15,10 @@ use serde::Serialize;
 const RANDOM_REQUESTS: usize = 4_096;
 /// How many distinct requests the miss mode cycles through.
 const MISS_REQUESTS: usize = 512;
+
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH",
+];
 
 const WORDS: [&str; 8] = [
     "tasks", "users", "files", "builds", "issues", "orders", "events", "status",
@@ -32,6 +38,22 @@ pub enum Shape {
     D,
     /// One hostname, regular expressions that differ in the middle only.
     E,
+    /// Wildcard hosts of three labels below the asterisk.
+    Wildcards,
+    /// One hostname, prefixes of 1 to 64 elements, the longer below the shorter.
+    Depths,
+    /// One hostname, eight rules a prefix that differ in the method alone.
+    Methods,
+    /// One hostname, one prefix, 16 header matches a rule of which 15 are everybody's.
+    Headers,
+    /// As (b), but one in ten is a regular expression.
+    Mixed,
+    /// One hostname, prefixes of 1,000 bytes, request paths of 2 KiB.
+    Long,
+    /// As many hostnames as rules, behind one wildcard listener.
+    Hosts,
+    /// gRPC methods of one hostname.
+    Grpc,
 }
 
 /// What one rule asks of a path.
@@ -52,6 +74,8 @@ pub struct ShapeRule {
     pub host: String,
     /// Its path.
     pub path: Path,
+    /// Its method.
+    pub method: Option<&'static str>,
     /// Header fields that must have these values.
     pub headers: Vec<(HeaderName, String)>,
     /// Query parameters that must have these values.
@@ -61,6 +85,8 @@ pub struct ShapeRule {
 /// One request and the rule that has to answer it.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// The method.
+    pub method: &'static str,
     /// The host, lower case.
     pub host: String,
     /// The path, canonical.
@@ -76,6 +102,8 @@ pub struct Request {
 /// The rules of a shape and the requests of each mode.
 #[derive(Debug)]
 pub struct Workload {
+    /// The shape.
+    pub shape: Shape,
     /// The rules, in the order in which they were made.
     pub rules: Vec<ShapeRule>,
     /// The rule of lowest precedence, again and again.
@@ -107,30 +135,44 @@ impl Workload {
             })
             .collect();
         Workload {
+            shape,
             rules: made,
             hot,
             random,
             miss,
         }
     }
+
+    /// The numbers of the rules, those that go first among the rules of their host before the others.
+    pub fn by_precedence(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0_u32..)
+            .zip(&self.rules)
+            .map(|(number, _)| number)
+            .collect();
+        // The sort is stable: of equals the rule that was made first goes first.
+        numbers.sort_by_key(|&number| Reverse(self.rules[number as usize].rank()));
+        numbers
+    }
+}
+
+impl ShapeRule {
+    /// Where the rule stands among those of its host: what is greater goes first.
+    pub fn rank(&self) -> (u8, usize, bool, usize, usize) {
+        let (kind, length) = match &self.path {
+            Path::Exact(path) => (2, path.len()),
+            Path::Pattern(pattern) => (1, pattern.len()),
+            Path::Prefix(prefix) => (0, prefix.trim_end_matches('/').len()),
+        };
+        let (headers, query) = (self.headers.len(), self.query.len());
+        (kind, length, self.method.is_some(), headers, query)
+    }
 }
 
 /// A wildcard host, then the shortest prefix, then the rule made last: what the specification tries last.
 fn lowest_precedence(rules: &[ShapeRule]) -> usize {
     let key = |rule: &ShapeRule| {
-        let path = match &rule.path {
-            Path::Exact(path) => (2, path.len()),
-            Path::Pattern(pattern) => (1, pattern.len()),
-            Path::Prefix(prefix) => (0, prefix.trim_end_matches('/').len()),
-        };
         let wildcard = rule.host.starts_with("*.");
-        (
-            !wildcard,
-            rule.host.len(),
-            path,
-            rule.headers.len(),
-            rule.query.len(),
-        )
+        (!wildcard, rule.host.len(), rule.rank())
     };
     (0..rules.len())
         .min_by_key(|&number| (key(&rules[number]), usize::MAX - number))
@@ -142,6 +184,7 @@ fn rule(shape: Shape, number: usize, side: usize) -> ShapeRule {
     let plain = |host: String, path: Path| ShapeRule {
         host,
         path,
+        method: None,
         headers: Vec::new(),
         query: Vec::new(),
     };
@@ -156,12 +199,7 @@ fn rule(shape: Shape, number: usize, side: usize) -> ShapeRule {
             plain(host_of(number / 4), path)
         }
         Shape::B => {
-            let value = format!(
-                "/api/v1/organizations/org-{:05}/projects/proj-{:05}/{}",
-                number / side,
-                number % side,
-                WORDS[number % 8]
-            );
+            let value = format!("{}/{}", project(number, side), WORDS[number % 8]);
             let path = if number.is_multiple_of(5) {
                 Path::Exact(value)
             } else {
@@ -194,7 +232,86 @@ fn rule(shape: Shape, number: usize, side: usize) -> ShapeRule {
             one_host(),
             Path::Pattern(format!("/[a-z]+/v[0-9]+/res-{number:06}/[^/]+")),
         ),
+        Shape::Wildcards => {
+            let host = format!(
+                "*.{}{number}.m{:02}.example",
+                WORDS[number % 8],
+                number % 97
+            );
+            plain(host, Path::Prefix("/".to_owned()))
+        }
+        Shape::Depths => {
+            let below: String = (0..number % 64).map(|depth| format!("/s{depth}")).collect();
+            plain(
+                one_host(),
+                Path::Prefix(format!("/r{:05}{below}", number / 64)),
+            )
+        }
+        Shape::Methods => {
+            let prefix = format!("/api/v1/items-{:06}", number / 8);
+            let mut rule = plain(one_host(), Path::Prefix(prefix));
+            rule.method = Some(METHODS[number % 8]);
+            rule
+        }
+        Shape::Headers => {
+            let mut rule = plain(one_host(), Path::Prefix("/api/v1/things".to_owned()));
+            rule.headers = (0..16)
+                .map(|field| {
+                    let own = field == number % 16;
+                    let value = if own {
+                        format!("own-{number:06}")
+                    } else {
+                        "everybody".to_owned()
+                    };
+                    (many_headers(field), value)
+                })
+                .collect();
+            rule
+        }
+        Shape::Mixed if number % 10 == 7 => plain(
+            one_host(),
+            Path::Pattern(format!("{}/[a-z]+/[0-9]+", project(number, side))),
+        ),
+        Shape::Mixed => rule(Shape::B, number, side),
+        Shape::Long => {
+            let mut prefix = project(number, side);
+            while prefix.len() < 960 {
+                prefix.push_str("/a-long-element-of-a-long-path-001234567");
+            }
+            plain(one_host(), Path::Prefix(prefix))
+        }
+        Shape::Hosts => {
+            let host = format!(
+                "{}{number}.m{:02}.bench.example",
+                WORDS[number % 8],
+                number % 97
+            );
+            plain(host, Path::Prefix("/".to_owned()))
+        }
+        Shape::Grpc => {
+            let path = format!(
+                "/shop.v1.{}{}/Method{number:05}",
+                WORDS[number % 8],
+                number / 20
+            );
+            let mut rule = plain(one_host(), Path::Exact(path));
+            rule.method = Some("POST");
+            rule
+        }
     }
+}
+
+/// The part of a long path that only one rule has.
+fn project(number: usize, side: usize) -> String {
+    format!(
+        "/api/v1/organizations/org-{:05}/projects/proj-{:05}",
+        number / side,
+        number % side
+    )
+}
+
+fn many_headers(field: usize) -> HeaderName {
+    HeaderName::try_from(format!("x-field-{field:02}")).expect("generated names are tokens")
 }
 
 /// A hostname of about 20 bytes; one in ten is a wildcard.
@@ -223,15 +340,27 @@ fn hit(shape: Shape, rules: &[ShapeRule], number: usize, side: usize, rng: &mut 
     request.path = match &rule.path {
         Path::Exact(path) => path.clone(),
         Path::Prefix(prefix) => below(prefix, rng),
-        Path::Pattern(_) => pattern_path(shape, number, rng),
+        Path::Pattern(_) => pattern_path(shape, number, side, rng),
     };
+    if shape == Shape::Long {
+        while request.path.len() < 2_000 {
+            request
+                .path
+                .push_str("/another-element-that-nobody-asks-for");
+        }
+    }
+    if shape == Shape::Grpc {
+        request.query.clear();
+        let kind = HeaderValue::from_static("application/grpc");
+        request.headers.insert("content-type", kind);
+    }
+    request.method = rule.method.unwrap_or("GET");
     for (name, value) in &rule.headers {
         request.headers.insert(name.clone(), header_value(value));
     }
     if let Some((name, value)) = rule.query.first() {
         request.query = format!("{}&{name}={value}", request.query);
     }
-    let _ = side;
     request
 }
 
@@ -254,11 +383,7 @@ fn miss(
             );
         }
         Shape::B => {
-            request.path = format!(
-                "/api/v1/organizations/org-{:05}/projects/proj-{:05}/absent",
-                number / side,
-                number % side
-            );
+            request.path = format!("{}/absent", project(number, side));
         }
         Shape::C => {
             let other = format!("nobody-{:06}", rng.random_range(0..1_000_000));
@@ -269,11 +394,40 @@ fn miss(
             }
         }
         Shape::D => {
-            request.path = format!("/svc-{number:06}/v1/users/alice/posts/none");
+            // One element more than any pattern takes, so that routers with parameters miss it, too.
+            request.path = format!("/svc-{number:06}/v1/users/alice/posts/7/none");
         }
         Shape::E => {
             request.path = format!("/things/v2/nil-{number:06}/x");
         }
+        Shape::Wildcards => {
+            request.host = format!(
+                "www.{}{number}.m{:02}.other",
+                WORDS[number % 8],
+                number % 97
+            );
+        }
+        Shape::Depths => {
+            request.path = request.path.replacen("/r", "/q", 1);
+        }
+        Shape::Methods => request.method = "CONNECT",
+        Shape::Headers => {
+            let own = many_headers(number % 16);
+            request
+                .headers
+                .insert(own, HeaderValue::from_static("nobody"));
+        }
+        Shape::Mixed | Shape::Long => {
+            request.path = format!("{}/absent", project(number, side));
+        }
+        Shape::Hosts => {
+            request.host = format!(
+                "{}{number}.m{:02}.bench.example",
+                WORDS[number % 7],
+                97 + number % 97
+            );
+        }
+        Shape::Grpc => request.path.push_str("None"),
     }
     request
 }
@@ -289,13 +443,19 @@ fn below(prefix: &str, rng: &mut StdRng) -> String {
     }
 }
 
-fn pattern_path(shape: Shape, number: usize, rng: &mut StdRng) -> String {
+fn pattern_path(shape: Shape, number: usize, side: usize, rng: &mut StdRng) -> String {
     let version = rng.random_range(1..20);
     match shape {
         Shape::D => format!(
             "/svc-{number:06}/v{version}/users/user{}/posts/{}",
             rng.random_range(0..10_000),
             rng.random_range(0..100_000)
+        ),
+        Shape::Mixed => format!(
+            "{}/{}/{}",
+            project(number, side),
+            WORDS[rng.random_range(0..8)],
+            rng.random_range(0..10_000)
         ),
         _ => format!(
             "/{}/v{version}/res-{number:06}/item{}",
@@ -322,6 +482,7 @@ fn look(rng: &mut StdRng) -> Request {
         );
     }
     Request {
+        method: "GET",
         host: String::new(),
         path: String::new(),
         query: format!("page={}&sort=name", rng.random_range(0..100)),
@@ -353,7 +514,7 @@ mod tests {
 
     #[test]
     fn rules_are_distinct() {
-        for shape in [Shape::A, Shape::B, Shape::C, Shape::D, Shape::E] {
+        for &shape in Shape::value_variants() {
             let workload = Workload::new(shape, 1_000, 1);
             let mut seen: Vec<String> = workload
                 .rules

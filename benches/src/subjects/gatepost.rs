@@ -7,14 +7,15 @@ use gatepost::hostname::Hostname;
 use gatepost::key::{Kind, NamespacedName, ObjectKey};
 use gatepost::pattern::{Pattern, PatternLimits};
 use gatepost::rule::{
-    Backends, Filters, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch,
+    Backends, Filters, GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch,
     RequestMatch, Route, Rule, Timeouts, ValueMatch,
 };
 use gatepost::table::{Head, RouteTable, Scratch, TableInput, TableSettings};
 use gatepost::target::{PathPolicy, Raw, Target};
+use http::Method;
 
 use super::{Mode, Subject};
-use crate::shapes::{Path, Request, ShapeRule, Workload};
+use crate::shapes::{Path, Request, Shape, ShapeRule, Workload};
 
 /// Rules of a route at the most (`HTTPRouteSpec.rules`).
 const RULES_A_ROUTE: usize = 16;
@@ -42,7 +43,8 @@ impl<'w> Gatepost<'w> {
         numbers: &Numbers,
         buffers: &'w mut Buffers,
     ) -> Gatepost<'w> {
-        let table = build(routes);
+        let hostname = (workload.shape == Shape::Hosts).then_some("*.bench.example");
+        let table = build(routes, hostname);
         let numbers = table.rules().map(|(route, rule)| {
             numbers
                 .get(&(route.name.clone(), rule.index))
@@ -69,7 +71,7 @@ impl Subject for Gatepost<'_> {
         let head = Head {
             port: 80,
             sni: None,
-            method: b"GET",
+            method: requests[number].method.as_bytes(),
             target: targets[number],
             headers: &requests[number].headers,
         };
@@ -79,14 +81,18 @@ impl Subject for Gatepost<'_> {
 }
 
 /// The table of some routes on one HTTP listener.
-pub fn build(routes: &[Arc<Route>]) -> RouteTable {
+///
+/// # Panics
+///
+/// If the listener's hostname is none.
+pub fn build(routes: &[Arc<Route>], hostname: Option<&str>) -> RouteTable {
     let listener = Listener {
         owner: ObjectKey::new(Kind::Gateway, "bench", "gw"),
         gateway: NamespacedName::new("bench", "gw"),
         name: "http".into(),
         port: 80,
         protocol: Protocol::Http,
-        hostname: None,
+        hostname: hostname.map(|name| Hostname::parse(name).expect("a hostname")),
         tls: None,
         backend_client_certificate: None,
         filters: Vec::new(),
@@ -115,12 +121,19 @@ pub fn routes(workload: &Workload) -> (Vec<Arc<Route>>, Numbers) {
             let name = format!("route-{:07}", routes.len());
             let compiled = (0_u16..).zip(chunk).map(|(index, (number, rule))| {
                 numbers.insert((name.clone(), index), *number);
-                Arc::new(compile(index, rule))
+                Arc::new(match workload.shape {
+                    Shape::Grpc => compile_grpc(index, rule),
+                    _ => compile(index, rule),
+                })
             });
             let rules = compiled.collect();
             let hostnames = vec![Hostname::parse(host).expect("generated names are sound")];
+            let kind = match workload.shape {
+                Shape::Grpc => Kind::GrpcRoute,
+                _ => Kind::HttpRoute,
+            };
             routes.push(Arc::new(Route {
-                key: ObjectKey::new(Kind::HttpRoute, "bench", name),
+                key: ObjectKey::new(kind, "bench", name),
                 created: None,
                 hostnames,
                 rules,
@@ -151,14 +164,36 @@ fn compile(index: u16, rule: &ShapeRule) -> Rule {
     let one = RequestMatch {
         index: 0,
         path,
-        method: None,
+        method: rule
+            .method
+            .map(|method| Method::from_bytes(method.as_bytes()).expect("a token")),
         headers: headers.collect(),
         query: query.collect(),
     };
+    plain(index, Matches::Http(vec![one]))
+}
+
+/// A method of a gRPC service: the two elements of the path.
+fn compile_grpc(index: u16, rule: &ShapeRule) -> Rule {
+    let Path::Exact(path) = &rule.path else {
+        unreachable!("gRPC names are exact")
+    };
+    let (service, method) = path[1..].split_once('/').expect("two elements");
+    let name = |text: &str| Some(ValueMatch::Exact(text.as_bytes().into()));
+    let one = GrpcMatch {
+        index: 0,
+        service: name(service),
+        method: name(method),
+        headers: Vec::new(),
+    };
+    plain(index, Matches::Grpc(vec![one]))
+}
+
+fn plain(index: u16, matches: Matches) -> Rule {
     Rule {
         index,
         name: None,
-        matches: Matches::Http(vec![one]),
+        matches,
         filters: Filters::default(),
         backends: Backends::default(),
         timeouts: Timeouts::default(),
@@ -174,7 +209,11 @@ pub struct Buffers([Vec<(String, Vec<u8>)>; 3]);
 impl Buffers {
     /// `path?query` of every request.
     pub fn new(workload: &Workload) -> Buffers {
-        let text = |request: &Request| (format!("{}?{}", request.path, request.query), Vec::new());
+        let text = |request: &Request| {
+            let mark = if request.query.is_empty() { "" } else { "?" };
+            let text = format!("{}{mark}{}", request.path, request.query);
+            (text, Vec::new())
+        };
         Buffers(
             [&workload.hot, &workload.random, &workload.miss]
                 .map(|requests| requests.iter().map(text).collect()),

@@ -1,12 +1,14 @@
 //! The matchers that are measured.
 
 pub mod gatepost;
+pub mod host_map;
 pub mod list;
-pub mod matchit;
+pub mod new_many;
+pub mod paths;
 pub mod probe;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::shapes::{Request, Shape, Workload};
 
@@ -17,7 +19,7 @@ pub trait Subject {
 }
 
 /// Which requests are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The rule of lowest precedence, the same request again and again.
@@ -43,24 +45,42 @@ impl Mode {
 
 /// The names of the subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Name {
     /// `RouteTable::find` with full semantics, on a target that is given.
     Gatepost,
     /// A host map in front of one radix tree a host; paths only, three inserts a prefix.
     Matchit,
+    /// As `matchit`, with another radix tree.
+    Wayfind,
+    /// As `matchit`, one insert a prefix.
+    PathTree,
+    /// A host map in front of one list a host, first match in the order of insertion; paths only.
+    ActixRouter,
+    /// A host map in front of all paths of a host as one expression; paths only.
+    NewMany,
     /// A host map in front of one list a host, sorted by precedence.
     List,
-    /// No matcher: a chain of dependent loads over as many bytes as 80 bytes a rule make.
+    /// One list of all rules, sorted by precedence.
+    Sorted,
+    /// No matcher: one dependent load over as many bytes as the first matcher of the run has.
     Probe,
 }
 
 impl Name {
-    /// Whether the subject can express the shape.
-    pub fn can(self, shape: Shape) -> bool {
+    /// Whether the subject can express the shape, with so many rules.
+    pub fn can(self, shape: Shape, rules: usize) -> bool {
+        use Shape::{A, B, D, Depths, E, Grpc, Hosts, Long, Mixed, Wildcards};
         match self {
-            Name::Gatepost | Name::List | Name::Probe => true,
-            Name::Matchit => matches!(shape, Shape::A | Shape::B),
+            Name::Gatepost | Name::List | Name::Sorted | Name::Probe => true,
+            // Numbers of rules are 16 bits wide there.
+            Name::ActixRouter => matches!(shape, A | B | D) && (shape == A || rules <= 65_535),
+            // Parameters stand for patterns where they lead to the right answer.
+            Name::Matchit | Name::Wayfind | Name::PathTree => {
+                matches!(shape, A | B | D | Depths | Grpc | Hosts | Long | Wildcards)
+            }
+            // Beyond, building takes minutes.
+            Name::NewMany => matches!(shape, A | B | D | E | Mixed) && rules <= 10_000,
         }
     }
 }

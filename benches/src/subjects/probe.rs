@@ -1,4 +1,4 @@
-//! The machine itself: how long one dependent load takes over a working set of 80 bytes a rule.
+//! The machine itself: how long one dependent load takes over as many bytes as a table has.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -14,9 +14,9 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A cycle over `rules` × 80 bytes, one load a cache line.
-    pub fn new(rules: usize, seed: u64) -> Probe {
-        let lines = (rules * 80).div_ceil(64).max(2);
+    /// A cycle over this many bytes, one load a cache line.
+    pub fn new(bytes: usize, seed: u64) -> Probe {
+        let lines = bytes.div_ceil(64).max(2);
         let mut order: Vec<u32> = (0..lines)
             .filter_map(|line| u32::try_from(line).ok())
             .collect();
@@ -30,8 +30,11 @@ impl Probe {
 }
 
 impl Subject for Probe {
-    fn find(&mut self, _: Mode, _: usize) -> Option<u32> {
-        self.at = self.next[self.at as usize][0];
+    fn find(&mut self, mode: Mode, _: usize) -> Option<u32> {
+        // Hot stays on one line, and so does a miss: it is what a look-up costs that waits for nothing.
+        let step = u32::from(matches!(mode, Mode::Random | Mode::Cold));
+        let next = self.next[self.at as usize][0];
+        self.at = next * step + self.at * (1 - step);
         Some(self.at)
     }
 }
