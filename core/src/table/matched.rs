@@ -34,6 +34,23 @@ pub struct MatchId {
     pub(super) candidate: u32,
 }
 
+impl MatchId {
+    /// The id as one number, for callers in other languages.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.host) << 32 | u64::from(self.candidate)
+    }
+
+    /// The id of a number that [`MatchId::to_bits`] gave. Any number makes an id; [`RouteTable::resume`] says whether there is
+    /// such a match.
+    pub fn from_bits(bits: u64) -> MatchId {
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        MatchId {
+            host: half(bits >> 32),
+            candidate: half(bits),
+        }
+    }
+}
+
 /// The listener that a request belongs to.
 #[derive(Clone, Copy)]
 pub struct ListenerMatch<'t> {
