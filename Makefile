@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatepost/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help build demo test format clippy unit documentation wasm deny fuzz performance h2spec conformance conformance-part
+.PHONY: help build demo test format clippy unit documentation wasm deny fuzz ffi performance h2spec conformance conformance-part
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -47,6 +47,9 @@ deny: ## licences, bans and sources of the dependencies
 fuzz: ## build the fuzz targets and run each for some seconds (scripts/fuzz runs them for longer)
 	@./scripts/tool cargo-fuzz
 	@./scripts/fuzz 5
+
+ffi: ## compile and run the C library's examples and tests, under sanitizers and valgrind
+	@./ffi/check
 
 h2spec: ## run h2spec --strict against the binary, in clear and over TLS (needs go, openssl, python3)
 	@./scripts/h2spec
