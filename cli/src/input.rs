@@ -4,50 +4,31 @@ use std::io::Read;
 use std::path::Path;
 
 use gatepost::controller::Controller;
-use gatepost::document::Limits;
 use gatepost::key;
-use gatepost::manifest::{Collected, Loaded, collect, read};
-use gatepost::problem::Problem;
+use gatepost::manifest::Collected;
 use gatepost_proxy::options::controller;
-use gatepost_proxy::source::files::manifests;
 
 use crate::arguments::{Channel, Input, Reading};
+use crate::load::Text;
 
 /// Reads everything that the command line names.
 pub(crate) fn load(input: &Input) -> Collected {
-    let limits = Limits::default();
-    let mut loads = Vec::new();
+    let mut texts = Vec::new();
     for path in &input.files {
         if path == Path::new("-") {
-            let mut text = Vec::new();
-            loads.push(match std::io::stdin().lock().read_to_end(&mut text) {
-                Ok(_) => read("<stdin>", &text, &limits),
-                Err(error) => unreadable("<stdin>", &error),
+            let mut bytes = Vec::new();
+            texts.push(Text {
+                name: "<stdin>".to_owned(),
+                bytes: match std::io::stdin().lock().read_to_end(&mut bytes) {
+                    Ok(_) => Ok(bytes),
+                    Err(error) => Err(error.to_string()),
+                },
             });
-            continue;
-        }
-        match manifests(path) {
-            Ok(files) => loads.extend(files.iter().map(|file| {
-                let name = file.display().to_string();
-                match std::fs::read(file) {
-                    Ok(text) => read(&name, &text, &limits),
-                    Err(error) => unreadable(&name, &error),
-                }
-            })),
-            Err(error) => loads.push(unreadable(&path.display().to_string(), &error)),
+        } else {
+            texts.extend(crate::load::texts(path));
         }
     }
-    collect(loads, channel(input.reading.channel), &limits)
-}
-
-fn unreadable(name: &str, error: &std::io::Error) -> Loaded {
-    let mut loaded = Loaded::default();
-    loaded.problems.push(Problem::error(
-        &name.into(),
-        None,
-        format!("cannot be read: {error}"),
-    ));
-    loaded
+    crate::load::judge(&texts, channel(input.reading.channel))
 }
 
 pub(crate) fn channel(channel: Channel) -> key::Channel {

@@ -1,16 +1,22 @@
 //! The gatepost command line: a thin face over the library and the proxy.
 //!
-//! [`main`] is what the binary runs, and what other faces of the same command line run.
+//! [`main`] is what the binary runs, and what other faces of the same command line run. Faces that hand out results instead of
+//! printing them use the modules: [`load`], [`mod@check`], [`mod@explain`].
 
 mod arguments;
+pub mod check;
 mod commands;
+pub mod explain;
 mod input;
+pub mod load;
 mod output;
 mod yaml;
 
 use std::ffi::OsString;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use gatepost::timestamp::Timestamp;
 
 use arguments::{Arguments, Command};
 
@@ -32,4 +38,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Routes(arguments) => commands::routes::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments),
     }
+}
+
+/// The present time, for statuses.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_unix_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

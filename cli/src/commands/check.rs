@@ -1,34 +1,14 @@
 //! `gatepost check`: what an API server would refuse, and what resolution finds.
 
-use gatepost::document::Document;
-use gatepost::key::ObjectKey;
-use gatepost::manifest::Collected;
-use gatepost::problem::{FieldPath, Level, Problem};
-use gatepost::status::Facts;
-use serde_json::Value;
+use gatepost::problem::Level;
 
 use crate::arguments::Check;
+use crate::check::problems;
 use crate::{input, output};
 
 pub(crate) fn run(arguments: &Check) -> u8 {
     let collected = input::load(&arguments.input);
-    let mut problems = collected.problems.clone();
-    // An unknown field is most often a typing mistake, so here it is an error.
-    for problem in problems
-        .iter_mut()
-        .filter(|problem| problem.level == Level::Warning)
-    {
-        problem.level = Level::Error;
-    }
-    let resolution = input::settings(&arguments.input.reading).resolve(&collected.resources);
-    let statuses = resolution.statuses(&Facts::ideal());
-    for key in statuses.keys() {
-        let status = statuses
-            .status(key, &collected.resources, super::status::now())
-            .unwrap_or_default();
-        conditions(key, &status, &collected, &mut problems);
-    }
-    problems.sort_by(|a, b| (&a.source, a.place, &a.field).cmp(&(&b.source, b.place, &b.field)));
+    let problems = problems(&collected, &input::settings(&arguments.input.reading));
     let colours = output::colours();
     let mut text = String::new();
     for problem in &problems {
@@ -65,86 +45,4 @@ pub(crate) fn run(arguments: &Check) -> u8 {
 
 fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
-}
-
-/// Every condition that says that something is not as it should be.
-fn conditions(key: &ObjectKey, status: &Value, collected: &Collected, problems: &mut Vec<Problem>) {
-    let root = FieldPath::default();
-    let mut tell = |list: &Value, field: &FieldPath| {
-        for condition in list.as_array().into_iter().flatten() {
-            let text = |name: &str| condition[name].as_str().unwrap_or_default();
-            let negative = matches!(text("type"), "Conflicted" | "PartiallyInvalid");
-            if (text("status") == "True") != negative {
-                continue;
-            }
-            let document = collected.documents.get(key);
-            let message = text("message");
-            let named = document
-                .map(|document| field_in(document, message, field))
-                .unwrap_or_else(|| field.clone());
-            problems.push(Problem {
-                level: Level::Error,
-                source: document
-                    .map_or_else(|| "input".into(), |document| document.source().clone()),
-                place: document.map(|document| document.place(&named)),
-                object: Some(key.to_string()),
-                field: Some(named),
-                message: format!(
-                    "{} {} ({}): {message}",
-                    text("type"),
-                    text("status"),
-                    text("reason")
-                ),
-            });
-        }
-    };
-    tell(&status["conditions"], &root);
-    for (index, listener) in status["listeners"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
-        tell(
-            &listener["conditions"],
-            &root.field("spec").field("listeners").index(index),
-        );
-    }
-    for (index, parent) in status["parents"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
-        tell(
-            &parent["conditions"],
-            &root.field("spec").field("parentRefs").index(index),
-        );
-    }
-}
-
-/// The field that a message begins with, or speaks of after `Dropped Rule`, if the document has it.
-fn field_in(document: &Document, message: &str, otherwise: &FieldPath) -> FieldPath {
-    let start = message.find("spec.").map(|at| &message[at..]);
-    let text = start
-        .and_then(|text| text.split([':', ' ']).next())
-        .unwrap_or_default();
-    let mut path = FieldPath::default();
-    for part in text.split('.').filter(|part| !part.is_empty()) {
-        let (name, indexes) = part
-            .split_once('[')
-            .map_or((part, ""), |(name, rest)| (name, rest));
-        path = path.field(name);
-        for index in indexes
-            .split(['[', ']'])
-            .filter_map(|index| index.parse().ok())
-        {
-            path = path.index(index);
-        }
-    }
-    if path.segments().is_empty() || document.node(&path).is_none() {
-        otherwise.clone()
-    } else {
-        path
-    }
 }

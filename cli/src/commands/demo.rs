@@ -110,8 +110,9 @@ async fn demo(arguments: Demo) -> Result<(), String> {
             "port {http} is taken; choose another by --port-offset"
         ));
     }
+    let stopped = super::serve::stopped();
     output::print(&guide(&live, &steps, http, https, proxy.admin()));
-    super::serve::stopped().await;
+    stopped.await;
     proxy.shutdown().await;
     Ok(())
 }

@@ -53,9 +53,17 @@ pub(crate) fn run(arguments: Serve) -> u8 {
 }
 
 async fn serve(options: Options, kubernetes: Option<Settings>) -> u8 {
-    let started = match kubernetes {
-        None => Proxy::start(options).await,
-        Some(settings) => Proxy::start_kubernetes(options, settings).await,
+    // Before anything is served: whoever sees an answer may send a signal.
+    let mut stopped = std::pin::pin!(stopped());
+    let start = async {
+        match kubernetes {
+            None => Proxy::start(options).await,
+            Some(settings) => Proxy::start_kubernetes(options, settings).await,
+        }
+    };
+    let started = tokio::select! {
+        started = start => started,
+        () = &mut stopped => return 0,
     };
     let proxy = match started {
         Ok(proxy) => proxy,
@@ -67,27 +75,29 @@ async fn serve(options: Options, kubernetes: Option<Settings>) -> u8 {
     if let Some(admin) = proxy.admin() {
         tracing::info!(%admin, "health, metrics, statuses and the table");
     }
-    stopped().await;
+    stopped.await;
     tracing::info!("stopping: requests under way are finished");
     proxy.shutdown().await;
     0
 }
 
-/// Waits for SIGTERM or SIGINT.
-pub(crate) async fn stopped() {
+/// Waits for SIGTERM or SIGINT. Both are caught from the call on, not only while somebody waits.
+pub(crate) fn stopped() -> impl Future<Output = ()> {
     let (terminate, interrupt) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
     );
-    match (terminate, interrupt) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    async {
+        match (terminate, interrupt) {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
+            // Without signals there is only the end by force.
+            _ => std::future::pending().await,
         }
-        // Without signals there is only the end by force.
-        _ => std::future::pending().await,
     }
 }
 

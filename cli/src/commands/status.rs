@@ -1,9 +1,6 @@
 //! `gatepost status`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use gatepost::status::Facts;
-use gatepost::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use crate::arguments::{Format, Status};
@@ -17,7 +14,7 @@ pub(crate) fn run(arguments: &Status) -> u8 {
     let resolution = input::settings(&arguments.input.reading).resolve(&collected.resources);
     let statuses = resolution.statuses(&Facts::ideal());
     let items = statuses.keys().filter_map(|key| {
-        let status = statuses.status(key, &collected.resources, now())?;
+        let status = statuses.status(key, &collected.resources, crate::now())?;
         let mut object = json!({"apiVersion": key.kind.api_version(), "kind": key.kind.as_str(), "metadata": {"name": key.name}, "status": status});
         if !key.namespace.is_empty() {
             object["metadata"]["namespace"] = Value::String(key.namespace.clone());
@@ -35,11 +32,4 @@ pub(crate) fn run(arguments: &Status) -> u8 {
             .iter()
             .any(|problem| problem.level == gatepost::problem::Level::Error),
     )
-}
-
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_unix_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
