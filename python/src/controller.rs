@@ -20,10 +20,13 @@ use crate::work::interruptible;
 #[pyclass(frozen, eq, hash, module = "gatepost")]
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Controller {
+    /// The controller whose GatewayClasses are ours.
     #[pyo3(get)]
     controller_name: String,
+    /// The path policy as given.
     #[pyo3(get)]
     path_policy: Option<String>,
+    /// Whether this is Kubernetes.
     #[pyo3(get)]
     kubernetes: bool,
 }
@@ -79,6 +82,7 @@ impl Controller {
         })
     }
 
+    /// Works out which routes attach to which listeners, what does not resolve, and the tables.
     #[pyo3(signature = (resources, *, now = None))]
     fn resolve(
         &self,
@@ -159,13 +163,14 @@ impl Resolved {
     }
 }
 
-/// What resources came to.
+/// What resources came to. Two are equal if their controllers and resources are. A pickle holds both and resolves again.
 #[pyclass(frozen, eq, module = "gatepost")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Resolution(pub(crate) Arc<Resolved>);
 
 #[pymethods]
 impl Resolution {
+    /// The table of each Gateway that is ours, by ``namespace/name``.
     #[getter]
     fn tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let tables = PyDict::new(py);
@@ -175,6 +180,7 @@ impl Resolution {
         Ok(tables)
     }
 
+    /// The table of a Gateway, ``namespace/name``. Raises ``UnknownGateway`` if there is none.
     fn table(&self, py: Python<'_>, gateway: &str) -> PyResult<Table> {
         let found = self
             .0
@@ -189,6 +195,7 @@ impl Resolution {
         }
     }
 
+    /// The status of each object that has one of ours, by ``Kind/namespace/name``, in a world where ports are free.
     #[getter]
     fn statuses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let resolved = self.0.clone();
@@ -209,11 +216,13 @@ impl Resolution {
         Ok(statuses)
     }
 
+    /// What was resolved.
     #[getter]
     fn resources(&self) -> Resources {
         Resources(self.0.loaded.clone())
     }
 
+    /// The settings it was resolved with.
     #[getter]
     fn controller(&self) -> Controller {
         self.0.controller.clone()

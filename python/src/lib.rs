@@ -31,6 +31,7 @@ mod _gatepost {
     #[expect(non_upper_case_globals, reason = "Python's name")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
+    /// Runs the command line without the GIL and says the exit code; signals are the caller's affair.
     #[pyfunction]
     fn main(py: Python<'_>, arguments: Vec<OsString>) -> PyResult<u8> {
         crate::work::command_line(py, arguments)

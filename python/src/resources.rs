@@ -34,7 +34,7 @@ impl Loaded {
     }
 }
 
-/// Objects by `Kind/namespace/name`.
+/// Objects that were read, by ``Kind/namespace/name``, with everything that is wrong with the texts.
 #[pyclass(frozen, mapping, module = "gatepost")]
 #[derive(Clone)]
 pub(crate) struct Resources(pub(crate) Arc<Loaded>);
@@ -69,6 +69,7 @@ fn load(
 
 #[pymethods]
 impl Resources {
+    /// Reads a YAML stream, or JSON, or either with objects in a ``List``.
     #[staticmethod]
     #[pyo3(signature = (text, source = "<text>", *, channel = "experimental", strict = true))]
     fn from_yaml(
@@ -85,6 +86,7 @@ impl Resources {
         load(py, convert::channel(py, channel)?, strict, || vec![text])
     }
 
+    /// Reads JSON, as text or as plain dicts and lists: an object, a ``List``, or a list of objects. As ``from_yaml`` besides.
     #[staticmethod]
     #[pyo3(signature = (value, source = "<json>", *, channel = "experimental", strict = true))]
     fn from_json(
@@ -115,6 +117,7 @@ impl Resources {
         load(py, channel, strict, || vec![text])
     }
 
+    /// Reads files, and folders with what is below them (``.yaml``, ``.yml``, ``.json``). As ``from_yaml`` besides.
     #[staticmethod]
     #[pyo3(signature = (paths, *, channel = "experimental", strict = true))]
     fn from_files(
@@ -129,16 +132,19 @@ impl Resources {
         })
     }
 
+    /// Everything that is wrong, in the order of texts and places: unknown fields are warnings, kinds passed over notes.
     #[getter]
     fn problems<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         model::problems(py, &self.0.collected.problems)
     }
 
+    /// The channel of the CRDs that objects were judged by.
     #[getter]
     fn channel(&self) -> &'static str {
         convert::channel_name(self.0.channel)
     }
 
+    /// The keys of all objects, in order.
     fn keys<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let keys = self.0.collected.resources.iter();
         model::values(py, keys, |(key, _)| model::key(py, key))
@@ -239,7 +245,7 @@ pub(crate) fn resources(py: Python<'_>, channel: &str, texts: Vec<State>) -> PyR
     load(py, convert::channel(py, channel)?, false, || texts)
 }
 
-/// Everything that is wrong with manifests.
+/// Everything that is wrong with the manifests in files and folders: the lines of ``gatepost check``.
 #[pyfunction]
 #[pyo3(signature = (paths, *, controller = None, channel = "experimental"))]
 pub(crate) fn check<'py>(

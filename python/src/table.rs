@@ -20,7 +20,7 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// The table of a Gateway, or of several that share an address.
+/// The compiled routes of a Gateway, or of several that share an address: immutable, safe to share between threads.
 #[pyclass(frozen, eq, module = "gatepost")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct Table {
@@ -58,6 +58,7 @@ fn request(
 
 #[pymethods]
 impl Table {
+    /// The rule that serves a request; ``None`` if none does (404).
     #[pyo3(signature = (method, url, headers = None, *, sni = None))]
     fn find<'py>(
         &self,
@@ -82,6 +83,7 @@ impl Table {
         }
     }
 
+    /// Which rule serves a request, and why no other does; the text of ``gatepost explain``.
     #[pyo3(signature = (method, url, headers = None, *, sni = None))]
     fn explain<'py>(
         &self,
@@ -100,6 +102,7 @@ impl Table {
         value(py, "Explanation", (text, json.to_string()))
     }
 
+    /// All matches of HTTPRoutes and the other kinds, by listener, in the order in which they are tried.
     fn routes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let mut entries = Vec::new();
         for listener in self.core().listeners() {
@@ -112,16 +115,19 @@ impl Table {
         PyTuple::new(py, entries)
     }
 
+    /// The listeners, by port, then the most specific hostname first.
     #[getter]
     fn listeners<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         model::values(py, self.core().listeners(), |one| model::listener(py, one))
     }
 
+    /// The Gateways that it serves, as ``namespace/name``.
     #[getter]
     fn gateways<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, self.names())
     }
 
+    /// What it was made of.
     #[getter]
     fn resources(&self) -> Resources {
         Resources(self.resolved.loaded.clone())
