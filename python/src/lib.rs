@@ -3,6 +3,9 @@
 //! Classes that hold compiled things live here ([`resources`], [`controller`], [`table`]); what they answer with are plain
 //! values of `gatepost.model`, written in Python and made by [`model`]. Loading and resolving run without the GIL and end
 //! early on Ctrl-C ([`work`]).
+//!
+//! Without the feature `module` there is nothing here, so that the workspace builds where there is no Python.
+#![cfg(feature = "module")]
 
 mod controller;
 mod convert;
