@@ -65,7 +65,7 @@ fn hash_key() -> [u64; 2] {
 #[pymethods]
 impl Controller {
     #[new]
-    #[pyo3(signature = (*, controller_name = CONTROLLER_NAME, path_policy = None, kubernetes = false))]
+    #[pyo3(signature = (*, controller_name = "gatepost.dev/gateway-controller", path_policy = None, kubernetes = false))]
     fn new(
         py: Python<'_>,
         controller_name: &str,

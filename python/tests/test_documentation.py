@@ -28,7 +28,7 @@ def test_help_and_stubs_agree() -> None:
                 compare(getattr(owner, node.name), node.body)
 
     compare(_gatepost, ast.parse(STUB.read_text(encoding="utf-8")).body)
-    assert compared > 30
+    assert compared >= 30
 
 
 def test_everything_public_is_documented() -> None:

@@ -45,6 +45,8 @@ def test_statuses_have_conditions(resources: gatepost.Resources) -> None:
 
 
 def test_settings_are_judged() -> None:
+    assert gatepost.Controller().controller_name == "gatepost.dev/gateway-controller"
+    assert repr(gatepost.Controller()) == "gatepost.Controller()"
     with pytest.raises(gatepost.InvalidSetting, match="path_policy: `nonsense` is not understood"):
         gatepost.Controller(path_policy="nonsense")
     with pytest.raises(TypeError):

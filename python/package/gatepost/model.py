@@ -59,7 +59,7 @@ class Problem:
         return f"{self.path}:{place} {self.level}:{named} {self.message}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ObjectKey:
     """Kind, namespace and name. Its ``str()`` is ``HTTPRoute/shop/cart``, without namespace where the kind has none."""
 
