@@ -135,7 +135,7 @@
 // Edit the request's header fields: `gatepost_request_headers`.
 #define GATEPOST_WORK_REQUEST_HEADERS 64
 
-// Replace host or path: `gatepost_rewrite`.
+// Replace host or path: `gatepost_rewrite_target`, `gatepost_rewrite_host`.
 #define GATEPOST_WORK_REWRITE 128
 
 // Send copies: `gatepost_mirror`.

@@ -32,7 +32,7 @@ pub const GATEPOST_WORK_AUTHORIZE: u32 = 16;
 pub const GATEPOST_WORK_REDIRECT: u32 = 32;
 /// Edit the request's header fields: `gatepost_request_headers`.
 pub const GATEPOST_WORK_REQUEST_HEADERS: u32 = 64;
-/// Replace host or path: `gatepost_rewrite`.
+/// Replace host or path: `gatepost_rewrite_target`, `gatepost_rewrite_host`.
 pub const GATEPOST_WORK_REWRITE: u32 = 128;
 /// Send copies: `gatepost_mirror`.
 pub const GATEPOST_WORK_MIRROR: u32 = 256;
