@@ -111,7 +111,7 @@ plain!(u16, u32, u64, i32, usize, Str, View, Context, HeaderFn);
 // SAFETY: a pointer; it is looked behind only in `Items::slice`.
 unsafe impl<T> Plain for Items<T> {}
 
-/// A struct that is shared with C and starts with `size: u32`, so that it can grow at its end. See [`shared_struct`].
+/// A struct that is shared with C and starts with `size: u32`, so that it can grow at its end. See `shared_struct`.
 ///
 /// # Safety
 ///
