@@ -1,9 +1,9 @@
 //! Kubernetes as the source, and as the place where statuses go.
 //!
-//! [`watch`] follows the kinds of [`kinds`] and sends news; [`intake`] makes changes for the resolver of them, keeping Secrets,
-//! ConfigMaps and EndpointSlices only while something ([`references`]) refers to them; [`controller`] resolves, gives Gateways
-//! [`addresses`], programs the data plane, and says on the [`board`] what statuses should be. The holder of the [`lease`] lets
-//! [`write`](mod@write) make them so, tells of problems by [`events`] and does the [`upkeep`]; everybody else serves all the same.
+//! `watch` follows the kinds of `kinds` and sends news; `intake` makes changes for the resolver of them, keeping Secrets,
+//! ConfigMaps and EndpointSlices only while something (`references`) refers to them; `controller` resolves, gives Gateways
+//! `addresses`, programs the data plane, and says on the `board` what statuses should be. The holder of the `lease` lets
+//! `write`(mod@write) make them so, tells of problems by `events` and does the `upkeep`; everybody else serves all the same.
 
 mod addresses;
 mod api;
