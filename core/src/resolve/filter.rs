@@ -27,7 +27,7 @@ pub(super) struct Resolved {
 }
 
 impl From<Filters> for BackendFilters {
-    /// Of a backend, CORS, redirects and authorisation are not served: [`resolve`] refuses them.
+    /// Of a backend, CORS, redirects and authorisation are not served: `resolve` refuses them.
     fn from(filters: Filters) -> BackendFilters {
         BackendFilters {
             fault: filters.fault,

@@ -3,7 +3,7 @@
 //! `watch` follows the kinds of `kinds` and sends news; `intake` makes changes for the resolver of them, keeping Secrets,
 //! ConfigMaps and EndpointSlices only while something (`references`) refers to them; `controller` resolves, gives Gateways
 //! `addresses`, programs the data plane, and says on the `board` what statuses should be. The holder of the `lease` lets
-//! `write`(mod@write) make them so, tells of problems by `events` and does the `upkeep`; everybody else serves all the same.
+//! `write` make them so, tells of problems by `events` and does the `upkeep`; everybody else serves all the same.
 
 mod addresses;
 mod api;
