@@ -24,7 +24,7 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
     };
     let mut roots = Vec::new();
     for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| refused(&error))?;
+        let (event, span) = event.map_err(|error| refused(&error, text))?;
         if let Some(root) = reader.event(event, span)? {
             let duplicates = reader.builder.take_duplicates();
             roots.push((root, duplicates));
@@ -33,10 +33,18 @@ pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
     Ok(roots)
 }
 
-fn refused(error: &ScanError) -> Refused {
+fn refused(error: &ScanError, text: &str) -> Refused {
     let marker = error.marker();
-    let place = place(marker.line(), marker.col());
+    let place = place(marker.line(), marker.col()).min(end(text));
     Refused::new(Some(place), format!("this is not YAML: {}", error.info()))
+}
+
+/// Where a text ends. The parser takes a last line without a line break for one that has it, and may point behind it.
+fn end(text: &str) -> Place {
+    let breaks = text.replace("\r\n", "\n");
+    let mut lines = breaks.split(['\n', '\r']);
+    let last = lines.next_back().unwrap_or_default();
+    place(lines.count() + 1, last.chars().count())
 }
 
 fn place(line: usize, column: usize) -> Place {
@@ -289,5 +297,23 @@ fn value(
             Some(place),
             format!("`{}` is no {name}", excerpt(&text)),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place_of_error(text: &str) -> Option<String> {
+        let refused = read(text, &Limits::default()).expect_err("it is not YAML");
+        refused.place.map(|place| place.to_string())
+    }
+
+    #[test]
+    fn an_error_at_the_end_lies_within_the_text() {
+        assert_eq!(place_of_error("a: b\nc").as_deref(), Some("2:2"));
+        assert_eq!(place_of_error("a: b\r\nc").as_deref(), Some("2:2"));
+        assert_eq!(place_of_error("a: b\nc\n").as_deref(), Some("3:1"));
+        assert_eq!(place_of_error("a: [b").as_deref(), Some("1:6"));
     }
 }
