@@ -98,7 +98,7 @@ fn a_broken_reload_keeps_what_was_good_and_bad_objects_fall_alone() {
     // Broken text: the file's last good content stays, and readiness names the file.
     put(folder.path(), "a.yaml", "kind: [");
     until("the broken file is named", || {
-        readiness().2.contains("a.yaml:2:1: error")
+        readiness().2.contains("a.yaml:1:8: error")
     });
     assert_eq!((status("/a"), status("/b"), readiness().0), (200, 200, 200));
 
