@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,6 +49,15 @@ def test_others_run_meanwhile(many: str) -> None:
     assert min(counts) >= 5, counts
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Python's own handler, also where the tests were started with the signal ignored, as jobs in the background are."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_control_c_ends_the_work(many: str) -> None:
     started = time.monotonic()
     gatepost.Resources.from_yaml(many)
