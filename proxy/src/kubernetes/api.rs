@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gatepost::key::{Kind, ObjectKey};
+use gatepost::key::{EXPERIMENTAL_GROUP, GATEWAY_GROUP, Kind, ObjectKey};
 use kube::Client;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -260,6 +260,30 @@ impl Api {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a kind is to be served in a version that we read, although it may not be yet: an API server that starts
+    /// answers 404 for kinds whose definitions it has not taken up.
+    pub(super) async fn defined(&self, kind: Kind) -> Result<bool, Failure> {
+        if ![GATEWAY_GROUP, EXPERIMENTAL_GROUP].contains(&kind.group()) {
+            // Kubernetes' own kinds have no definition; there is no API server without those that are read.
+            return Ok(true);
+        }
+        let name = format!("{}.{}", kinds::plural(kind), kind.group());
+        let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
+        let definition = match self.get(&path).await {
+            Ok(definition) => definition,
+            Err(failure) if failure.missing() => return Ok(false),
+            Err(failure) => return Err(failure),
+        };
+        let deleted = definition["metadata"]["deletionTimestamp"].is_string();
+        let mut known = kinds::versions(kind);
+        let versions = definition["spec"]["versions"].as_array();
+        Ok(!deleted
+            && known.any(|known| {
+                let mut versions = versions.into_iter().flatten();
+                versions.any(|version| version["name"] == known && version["served"] == true)
+            }))
     }
 }
 

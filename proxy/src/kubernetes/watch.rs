@@ -70,7 +70,10 @@ impl Follower {
     pub(super) async fn run(mut self, kind: Kind) {
         let mut backoff = Backoff::default();
         loop {
-            let ended = self.follow(kind, &mut backoff).await;
+            let mut ended = self.follow(kind, &mut backoff).await;
+            if let Ended::Absent = ended {
+                ended = self.absent(kind).await;
+            }
             match ended {
                 Ended::Over => return,
                 Ended::Lost => sleep(backoff.next()).await,
@@ -93,11 +96,29 @@ impl Follower {
                             () = self.api.returns() => {}
                             () = self.news.closed() => return,
                         }
-                    } else {
-                        sleep(backoff.next()).await;
                     }
+                    sleep(backoff.next()).await;
                 }
             }
+        }
+    }
+
+    /// Whether a kind that was not found is not there, or only not yet: what is known of it is kept until that is sure.
+    async fn absent(&self, kind: Kind) -> Ended {
+        match self.api.defined(kind).await {
+            Ok(false) => Ended::Absent,
+            Ok(true) => {
+                let message = "the API server does not serve the kind yet, although it is defined";
+                let code = Some(503);
+                Ended::Failed(
+                    "list",
+                    Failure {
+                        code,
+                        message: message.to_owned(),
+                    },
+                )
+            }
+            Err(failure) => Ended::Failed("get", failure),
         }
     }
 

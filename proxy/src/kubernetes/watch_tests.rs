@@ -27,6 +27,8 @@ struct Script {
     lists: Arc<Mutex<Vec<Answer>>>,
     watches: Arc<Mutex<Vec<Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Whether the kind's definition is there, and names a version that is served.
+    defined: Option<bool>,
 }
 
 impl Script {
@@ -35,7 +37,13 @@ impl Script {
             lists: Arc::new(Mutex::new(lists)),
             watches: Arc::new(Mutex::new(watches)),
             asked: Arc::default(),
+            defined: None,
         }
+    }
+
+    fn defined(mut self, served: bool) -> Script {
+        self.defined = Some(served);
+        self
     }
 
     fn answer(&self, target: &str) -> Answer {
@@ -46,6 +54,16 @@ impl Script {
             || target == "/apis/gateway.networking.k8s.io/v1"
         {
             return Answer::Whole(200, json!({"resources": [{"name": "httproutes"}]}));
+        }
+        if target.starts_with("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.")
+        {
+            return match self.defined {
+                None => Answer::Whole(404, status(404)),
+                Some(served) => Answer::Whole(
+                    200,
+                    json!({"spec": {"versions": [{"name": "v1", "served": served}]}}),
+                ),
+            };
         }
         let next = |answers: &Arc<Mutex<Vec<Answer>>>| {
             let mut answers = answers.lock().expect("no panic");
@@ -265,4 +283,29 @@ async fn bookmarks_move_the_place_and_pages_are_joined() {
             .iter()
             .any(|target| target.contains("resourceVersion=77"))
     );
+}
+
+#[tokio::test]
+async fn a_kind_that_is_defined_is_never_taken_for_absent() {
+    let script = |defined: Option<bool>| {
+        let lists = vec![
+            list(5, &["one"]),
+            Answer::Whole(404, status(404)),
+            list(6, &["one"]),
+        ];
+        let watches = vec![
+            Answer::Whole(404, status(404)),
+            Answer::Watch(Vec::new(), true),
+        ];
+        let script = Script::new(lists, watches);
+        defined.into_iter().fold(script, Script::defined)
+    };
+    // An API server that starts does not find what it has not taken up yet.
+    assert_eq!(
+        told(&script(Some(true)), 4).await,
+        ["v1 1", "list 503", "list 503", "v1 1"]
+    );
+    // The definition is gone, or none of its versions is one that we read.
+    assert_eq!(told(&script(None), 2).await, ["v1 1", "absent"]);
+    assert_eq!(told(&script(Some(false)), 2).await, ["v1 1", "absent"]);
 }
