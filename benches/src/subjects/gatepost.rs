@@ -96,7 +96,7 @@ pub fn build(routes: &[Arc<Route>], hostname: Option<&str>) -> RouteTable {
         tls: None,
         backend_client_certificate: None,
         filters: Vec::new(),
-        routes: routes.to_vec(),
+        routes: routes.iter().cloned().collect(),
     };
     RouteTable::build(&TableInput {
         listeners: vec![Arc::new(listener)],

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Route;
 use super::backend::TrustAnchors;
 use super::external_auth::ExternalAuth;
 use super::filter::Fault;
+use super::routes::Routes;
 use crate::hostname::Hostname;
 use crate::key::ObjectKey;
 
@@ -31,8 +31,8 @@ pub struct Listener {
     pub backend_client_certificate: Option<Arc<Certificate>>,
     /// `filters.requests`, in list order.
     pub filters: Vec<ListenerFilter>,
-    /// The routes attached to it, in any order.
-    pub routes: Vec<Arc<Route>>,
+    /// The routes attached to it.
+    pub routes: Routes,
 }
 
 /// `Listener.protocol`, of those that are served.

@@ -15,11 +15,13 @@ pub mod grpc;
 pub mod headers;
 pub mod listener;
 pub mod mirror;
+pub(crate) mod ordered;
 pub mod precedence;
 pub mod redirect;
 pub mod request;
 pub mod retry;
 pub mod rewrite;
+pub mod routes;
 pub mod select;
 pub mod session;
 
@@ -43,6 +45,7 @@ pub use redirect::{Origin, Redirect};
 pub use request::{HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
 pub use retry::{Retry, RetryBudget, Timeouts};
 pub use rewrite::{PathModifier, Rewrite};
+pub use routes::Routes;
 pub use select::{Backends, NoBackend, Picked, Tickets};
 pub use session::{SessionPersistence, SessionToken};
 

@@ -129,6 +129,12 @@ impl RouteTable {
         build::table(input)
     }
 
+    /// The table of another input, which is what [`RouteTable::build`] makes of it but for the numbers of rules: a rule keeps
+    /// its number while it is equal, and numbers that became free are used again later.
+    pub fn update(&self, input: &TableInput) -> RouteTable {
+        build::table(input)
+    }
+
     /// Bytes that it holds.
     pub fn memory(&self) -> Memory {
         Memory {

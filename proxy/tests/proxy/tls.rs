@@ -379,7 +379,7 @@ async fn clients_show_a_certificate_where_one_is_asked_for() {
         }),
         backend_client_certificate: None,
         filters: Vec::new(),
-        routes: Vec::new(),
+        routes: gatepost::rule::Routes::default(),
     };
     let certificates = Certificates::default();
     let validation = |insecure_fallback| ClientValidation {

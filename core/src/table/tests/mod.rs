@@ -71,7 +71,7 @@ fn gateway_listener(
         tls,
         backend_client_certificate: None,
         filters: Vec::new(),
-        routes,
+        routes: routes.into_iter().collect(),
     })
 }
 
