@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api::filter::FilterType;
-use crate::key::{NamespacedName, ObjectKey};
+use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::pattern::PatternLimits;
 use crate::resolve::endpoints::Endpoints;
 use crate::resolve::{Changed, Resolved, Settings, State, Touched};
@@ -88,9 +88,10 @@ impl Controller {
         };
         let changes: Vec<Changed> = resources
             .iter()
-            .map(|(key, _)| Changed {
-                key: key.clone(),
+            .map(|(_, resource)| Changed {
+                key: resource.shared_key().clone(),
                 old: None,
+                new: Some(resource.clone()),
             })
             .collect();
         self.follow(&mut state, &mut resolution, resources, &changes);
@@ -114,9 +115,12 @@ impl Controller {
             tracing: self.tracing,
         };
         let touched = state.update(&mut resolution.resolved, resources, &settings, changes);
-        let before = std::mem::take(&mut resolution.planes);
+        let gateway = |change: &Changed| change.key.kind == Kind::Gateway;
         let mut tables = touched.gateways.clone();
-        resolution.planes = self.planes(resources, resolution, &before, &mut tables);
+        if !tables.is_empty() || changes.iter().any(gateway) {
+            let before = std::mem::take(&mut resolution.planes);
+            resolution.planes = self.planes(resources, resolution, &before, &mut tables);
+        }
         (touched, tables)
     }
 
@@ -142,6 +146,12 @@ impl Controller {
             .iter()
             .map(|plane| (plane.gateways.as_slice(), plane))
             .collect();
+        // One that gains or loses a Gateway still has most of what it had.
+        let near: BTreeMap<&[String], &Plane> = before
+            .iter()
+            .filter(|_| !self.kubernetes)
+            .map(|plane| (plane.addresses.as_slice(), plane))
+            .collect();
         let plane = |(addresses, gateways): (&[String], Vec<&NamespacedName>)| {
             let gateways: Vec<NamespacedName> = gateways.into_iter().cloned().collect();
             // Gateways that share an address share the strictest policy.
@@ -153,7 +163,8 @@ impl Controller {
                 )
             });
             let path_policy = policies.reduce(strictest).unwrap_or(self.path_policy);
-            let kept = old.get(gateways.as_slice()).filter(|old| {
+            let same = old.get(gateways.as_slice());
+            let kept = same.filter(|old| {
                 old.addresses == addresses
                     && old.table.settings().path_policy == path_policy
                     && !gateways.iter().any(|gateway| tables.contains(gateway))
@@ -164,13 +175,17 @@ impl Controller {
             let listeners = gateways
                 .iter()
                 .filter_map(|name| resolved.listeners.get(name));
-            let table = RouteTable::build(&TableInput {
+            let input = TableInput {
                 listeners: listeners.flatten().cloned().collect(),
                 settings: TableSettings {
                     path_policy,
                     hash_key: self.hash_key,
                 },
-            });
+            };
+            let table = match same.or_else(|| near.get(addresses)) {
+                Some(before) => before.table.update(&input),
+                None => RouteTable::build(&input),
+            };
             Plane {
                 addresses: addresses.to_vec(),
                 gateways,
@@ -356,16 +371,15 @@ impl Resolver {
     /// and addresses instead.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>) -> Delta {
         let mut delta = Delta::default();
-        let mut changed: BTreeMap<ObjectKey, Option<Arc<Resource>>> = BTreeMap::new();
+        let mut changed: BTreeMap<Arc<ObjectKey>, Option<Arc<Resource>>> = BTreeMap::new();
         for change in changes {
             let key = match &change {
-                Change::Put(resource) => resource.key().clone(),
-                Change::Delete(key) => key.clone(),
+                Change::Put(resource) => resource.shared_key().clone(),
+                Change::Delete(key) => Arc::new(key.clone()),
             };
             let old = self.resources.get(&key).cloned();
             if self.resources.apply(change) {
                 delta.changed = true;
-                delta.objects.insert(key.clone());
                 // Of several changes of one object the state before the first counts.
                 changed.entry(key).or_insert(old);
             }
@@ -375,15 +389,23 @@ impl Resolver {
         }
         let changed: Vec<Changed> = changed
             .into_iter()
-            .map(|(key, old)| Changed { key, old })
+            .map(|(key, old)| {
+                let new = self.resources.get(&key).cloned();
+                Changed { key, old, new }
+            })
             .collect();
+        let objects = changed.iter().map(|changed| ObjectKey::clone(&changed.key));
+        delta.objects = objects.collect();
         let resolution = Arc::make_mut(&mut self.resolution);
         let (touched, tables) =
             self.controller
                 .follow(&mut self.state, resolution, &self.resources, &changed);
         delta.tables = tables;
         delta.endpoints = touched.endpoints;
-        delta.statuses = touched.findings;
+        let mut findings = touched.findings;
+        findings.sort();
+        findings.dedup();
+        delta.statuses = findings.iter().map(|key| ObjectKey::clone(key)).collect();
         delta
     }
 

@@ -1,7 +1,10 @@
 //! Names of things: kinds, namespaced names and object keys.
 
+use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The group of the standard kinds.
 pub const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
@@ -211,7 +214,7 @@ const KINDS: &[Row] = &[
 impl Kind {
     fn row(self) -> &'static Row {
         // INVARIANT: KINDS has one row for each variant, in order (asserted by a test); the fallback cannot be reached.
-        KINDS.iter().find(|row| row.0 == self).unwrap_or(&KINDS[0])
+        KINDS.get(self as usize).unwrap_or(&KINDS[0])
     }
 
     /// The API group, empty for the core group.
@@ -387,6 +390,50 @@ impl ObjectKey {
             .bytes()
             .chain(std::iter::once(b'/'))
             .chain(self.name.bytes())
+    }
+}
+
+/// A key that something is looked up by, whether or not there is an [`ObjectKey`] of it.
+pub(crate) trait AsKey {
+    fn parts(&self) -> (Kind, &str, &str);
+}
+
+impl AsKey for ObjectKey {
+    fn parts(&self) -> (Kind, &str, &str) {
+        (self.kind, &self.namespace, &self.name)
+    }
+}
+
+impl AsKey for (Kind, &str, &str) {
+    fn parts(&self) -> (Kind, &str, &str) {
+        *self
+    }
+}
+
+impl<'k> Borrow<dyn AsKey + 'k> for Arc<ObjectKey> {
+    fn borrow(&self) -> &(dyn AsKey + 'k) {
+        &**self
+    }
+}
+
+impl PartialEq for dyn AsKey + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for dyn AsKey + '_ {}
+
+impl PartialOrd for dyn AsKey + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn AsKey + '_ {
+    /// That of [`ObjectKey`].
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
     }
 }
 

@@ -26,7 +26,7 @@ use crate::api::udp_route::UdpRoute;
 use crate::api::x_backend::XBackend;
 use crate::api::x_telemetry_policy::XTelemetryPolicy;
 use crate::document::Document;
-use crate::key::{Kind, NamespacedName, ObjectKey};
+use crate::key::{AsKey, Kind, NamespacedName, ObjectKey};
 use crate::problem::{FieldPath, Level, Problem, Segment};
 
 /// The namespace of a namespaced object that names none.
@@ -37,7 +37,7 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 /// `Debug` names the unknown fields without their values: of a Secret with a misspelt `data` they are secret.
 #[derive(Clone, PartialEq)]
 pub struct Resource {
-    key: ObjectKey,
+    key: Arc<ObjectKey>,
     api_version: Box<str>,
     object: Object,
     unknown: Vec<(FieldPath, Value)>,
@@ -84,7 +84,7 @@ impl Resource {
             Some(namespace) => namespace.to_owned(),
         };
         Ok(Resource {
-            key: ObjectKey::new(kind, namespace, metadata.name.clone()),
+            key: Arc::new(ObjectKey::new(kind, namespace, metadata.name.clone())),
             api_version,
             object,
             unknown,
@@ -109,6 +109,11 @@ impl Resource {
 
     /// Kind, namespace and name.
     pub fn key(&self) -> &ObjectKey {
+        &self.key
+    }
+
+    /// The key, to be kept beside the resource.
+    pub(crate) fn shared_key(&self) -> &Arc<ObjectKey> {
         &self.key
     }
 
@@ -214,7 +219,8 @@ pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 /// All objects, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
-    objects: BTreeMap<ObjectKey, Arc<Resource>>,
+    /// By kind; none is empty. The keys are those of the resources.
+    kinds: BTreeMap<Kind, BTreeMap<Arc<ObjectKey>, Arc<Resource>>>,
     /// The names of the EndpointSlices of each Service, by namespace and the Service's name.
     slices: BTreeMap<NamespacedName, BTreeSet<String>>,
 }
@@ -232,7 +238,7 @@ macro_rules! typed {
 
             /// One of them, by namespace and name.
             pub fn $one(&self, namespace: &str, name: &str) -> Option<&$kind> {
-                match self.get(&ObjectKey::new(Kind::$kind, namespace, name))?.object() {
+                match self.find((Kind::$kind, namespace, name))?.object() {
                     Object::$kind(object) => Some(object),
                     _ => None,
                 }
@@ -244,19 +250,26 @@ macro_rules! typed {
 impl Resources {
     /// Puts an object in, and gives back the one that was there.
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
-        let key = resource.key().clone();
-        let service = service_of(&resource);
-        let old = self.objects.insert(key.clone(), resource);
+        let key = resource.key.clone();
+        let of_kind = self.kinds.entry(key.kind).or_default();
+        // The key is the new resource's, so that the old one's goes with it.
+        let old = of_kind.remove(&key);
+        of_kind.insert(key.clone(), resource.clone());
         self.forget_slice(old.as_deref());
-        if let Some(service) = service {
-            self.slices.entry(service).or_default().insert(key.name);
+        if let Some(service) = service_of(&resource) {
+            let names = self.slices.entry(service).or_default();
+            names.insert(key.name.clone());
         }
         old
     }
 
     /// Takes an object out.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Resource>> {
-        let old = self.objects.remove(key);
+        let of_kind = self.kinds.get_mut(&key.kind)?;
+        let old = of_kind.remove(key);
+        if of_kind.is_empty() {
+            self.kinds.remove(&key.kind);
+        }
         self.forget_slice(old.as_deref());
         old
     }
@@ -301,19 +314,47 @@ impl Resources {
 
     /// The object of a key.
     pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Resource>> {
-        self.objects.get(key)
+        self.kinds.get(&key.kind)?.get(key)
+    }
+
+    /// The object of a kind, a namespace and a name.
+    pub(crate) fn find(&self, key: (Kind, &str, &str)) -> Option<&Arc<Resource>> {
+        self.kinds.get(&key.0)?.get(&key as &dyn AsKey)
+    }
+
+    /// Hands over the objects of keys that ascend; of many that costs no search.
+    pub(crate) fn each<'r>(
+        &'r self,
+        keys: &[Arc<ObjectKey>],
+        mut take: impl FnMut(Option<&'r Arc<Resource>>),
+    ) {
+        if keys.len() < 16 + self.len() / 8 {
+            keys.iter().for_each(|key| take(self.get(key)));
+            return;
+        }
+        let mut all = self.kinds.values().flatten().peekable();
+        for key in keys {
+            let before =
+                |(own, _): &(&Arc<ObjectKey>, &Arc<Resource>)| !Arc::ptr_eq(own, key) && *own < key;
+            while all.next_if(before).is_some() {}
+            take(
+                all.peek()
+                    .filter(|(own, _)| *own == key)
+                    .map(|(_, found)| *found),
+            );
+        }
     }
 
     /// All objects, by kind, namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
-        self.objects.iter()
+        let all = self.kinds.values().flatten();
+        all.map(|(key, resource)| (&**key, resource))
     }
 
     /// The objects of a kind, by namespace and name.
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
-        self.objects
-            .range(ObjectKey::new(kind, "", "")..)
-            .take_while(move |(key, _)| key.kind == kind)
+        let of_kind = self.kinds.get(&kind).into_iter().flatten();
+        of_kind.map(|(key, resource)| (&**key, resource))
     }
 
     /// The objects of a kind in a namespace, by name.
@@ -323,9 +364,12 @@ impl Resources {
         namespace: &str,
     ) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
         let namespace = namespace.to_owned();
-        self.objects
-            .range(ObjectKey::new(kind, namespace.clone(), "")..)
-            .take_while(move |(key, _)| key.kind == kind && key.namespace == namespace)
+        let first = Arc::new(ObjectKey::new(kind, namespace.clone(), ""));
+        let of_kind = self.kinds.get(&kind).into_iter();
+        of_kind
+            .flat_map(move |objects| objects.range(first.clone()..))
+            .take_while(move |(key, _)| key.namespace == namespace)
+            .map(|(key, resource)| (&**key, resource))
     }
 
     /// The ReferenceGrants of a namespace, by name.
@@ -348,12 +392,12 @@ impl Resources {
 
     /// How many objects there are.
     pub fn len(&self) -> usize {
-        self.objects.len()
+        self.kinds.values().map(BTreeMap::len).sum()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+        self.kinds.is_empty()
     }
 
     typed! {

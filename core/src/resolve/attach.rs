@@ -1,57 +1,98 @@
 //! What a route comes to: which listeners it hangs on, and why not (digest 2.3).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::backend::Reached;
-use super::context::{Context, Looked};
+use super::context::Context;
 use super::finding::{
     Finding, GatewayFinding, ListenerFinding, ListenerSetFinding, ParentFinding, Reason,
     RouteFinding,
 };
+use super::graph::Node;
 use super::rule;
 use super::view::RouteView;
 use crate::api::reference::ParentReference;
 use crate::hostname::Hostname;
-use crate::key::{GATEWAY_GROUP, Kind, NamespacedName, ObjectKey};
+use crate::key::{AsKey, GATEWAY_GROUP, Kind, NamespacedName, ObjectKey};
 use crate::rule::Route;
 
 /// A listener: the Gateway or ListenerSet that holds it, and its position there.
-pub(super) type ListenerId = (ObjectKey, usize);
+pub(super) type ListenerId = (Arc<ObjectKey>, usize);
 
 /// A route with a parent of ours.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Attached {
     pub(super) route: Arc<Route>,
     pub(super) finding: RouteFinding,
-    pub(super) listeners: BTreeSet<ListenerId>,
-    /// The Gateways whose listeners those are.
-    pub(super) gateways: BTreeSet<NamespacedName>,
+    /// Ascending, each once.
+    pub(super) listeners: Vec<ListenerId>,
+    /// The Gateways whose listeners those are; ascending, each once.
+    pub(super) gateways: Vec<Arc<NamespacedName>>,
     pub(super) reached: Reached,
 }
 
 /// What routes attach to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Parents<'p> {
-    pub(super) gateways: &'p BTreeMap<NamespacedName, GatewayFinding>,
-    pub(super) sets: &'p BTreeMap<NamespacedName, ListenerSetFinding>,
+    gateways: &'p BTreeMap<NamespacedName, GatewayFinding>,
+    sets: &'p BTreeMap<NamespacedName, ListenerSetFinding>,
+    /// What was looked for so far: many routes look for the same.
+    found: RefCell<BTreeMap<Arc<ObjectKey>, Found<'p>>>,
+    /// References that were met lately.
+    references: RefCell<VecDeque<Arc<ParentReference>>>,
 }
 
+type Found<'p> = (Node, Option<Rc<Parent<'p>>>);
+
+#[derive(Debug)]
 struct Parent<'p> {
-    key: ObjectKey,
-    gateway: NamespacedName,
+    key: Arc<ObjectKey>,
+    gateway: Arc<NamespacedName>,
     listeners: &'p [ListenerFinding],
     rejected: Option<&'p Finding>,
 }
 
+/// How many references are kept to be shared.
+const REFERENCES: usize = 8;
+
 impl<'p> Parents<'p> {
-    fn find(&self, key: ObjectKey) -> Option<Parent<'p>> {
+    pub(super) fn new(
+        gateways: &'p BTreeMap<NamespacedName, GatewayFinding>,
+        sets: &'p BTreeMap<NamespacedName, ListenerSetFinding>,
+    ) -> Parents<'p> {
+        Parents {
+            gateways,
+            sets,
+            found: RefCell::default(),
+            references: RefCell::default(),
+        }
+    }
+
+    /// Looks for a parent.
+    fn find(&self, context: &Context<'_>, key: (Kind, &str, &str)) -> Option<Rc<Parent<'p>>> {
+        let mut all = self.found.borrow_mut();
+        if let Some((node, parent)) = all.get(&key as &dyn AsKey) {
+            context.look(*node);
+            return parent.clone();
+        }
+        let key = Arc::new(ObjectKey::new(key.0, key.1, key.2));
+        let node = context.parent(&key);
+        context.look(node);
+        let parent = self.parent(key.clone()).map(Rc::new);
+        all.insert(key, (node, parent.clone()));
+        parent
+    }
+
+    fn parent(&self, key: Arc<ObjectKey>) -> Option<Parent<'p>> {
         let name = key.namespaced_name();
         if key.kind == Kind::Gateway {
             let gateway = self.gateways.get(&name)?;
             return Some(Parent {
                 key,
-                gateway: name,
+                gateway: Arc::new(name),
                 listeners: &gateway.listeners,
                 rejected: None,
             });
@@ -59,10 +100,24 @@ impl<'p> Parents<'p> {
         let set = self.sets.get(&name)?;
         Some(Parent {
             key,
-            gateway: set.gateway.clone(),
+            gateway: Arc::new(set.gateway.clone()),
             listeners: &set.listeners,
             rejected: set.rejected.as_ref(),
         })
+    }
+
+    /// The same reference, shared with routes that have an equal one.
+    fn share(&self, reference: &ParentReference) -> Arc<ParentReference> {
+        let mut references = self.references.borrow_mut();
+        if let Some(same) = references.iter().find(|same| ***same == *reference) {
+            return same.clone();
+        }
+        let new = Arc::new(reference.clone());
+        if references.len() == REFERENCES {
+            references.pop_back();
+        }
+        references.push_front(new.clone());
+        new
     }
 }
 
@@ -70,7 +125,7 @@ impl<'p> Parents<'p> {
 pub(super) fn route(
     context: &Context<'_>,
     view: &RouteView<'_>,
-    parents: Parents<'_>,
+    parents: &Parents<'_>,
 ) -> Option<Attached> {
     let ours = ours(context, view, parents);
     if ours.is_empty() {
@@ -85,20 +140,17 @@ pub(super) fn route(
         rules: compiled.rules,
     };
     let unusable = bad_hostname.or(compiled.rejected);
-    let mut findings = Vec::new();
-    let mut listeners: BTreeSet<ListenerId> = BTreeSet::new();
-    let mut gateways = BTreeSet::new();
+    let mut findings = Vec::with_capacity(ours.len());
+    let mut listeners: Vec<ListenerId> = Vec::new();
+    let mut gateways: Vec<Arc<NamespacedName>> = Vec::new();
     for (reference, parent) in ours {
         let rejected = match candidates(context, view, &route, &reference, &parent) {
             Err(finding) => Some(finding),
             Ok(_) if unusable.is_some() => unusable.clone(),
             Ok(numbers) => {
-                listeners.extend(
-                    numbers
-                        .into_iter()
-                        .map(|number| (parent.key.clone(), number)),
-                );
-                gateways.insert(parent.gateway);
+                let numbers = numbers.into_iter();
+                listeners.extend(numbers.map(|number| (parent.key.clone(), number)));
+                gateways.push(parent.gateway.clone());
                 None
             }
         };
@@ -107,6 +159,10 @@ pub(super) fn route(
             rejected,
         });
     }
+    listeners.sort_unstable();
+    listeners.dedup();
+    gateways.sort_unstable();
+    gateways.dedup();
     Some(Attached {
         route: Arc::new(route),
         finding: RouteFinding {
@@ -124,9 +180,9 @@ pub(super) fn route(
 fn ours<'p>(
     context: &Context<'_>,
     view: &RouteView<'_>,
-    parents: Parents<'p>,
-) -> Vec<(ParentReference, Parent<'p>)> {
-    let mut ours = Vec::new();
+    parents: &Parents<'p>,
+) -> Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> {
+    let mut ours: Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> = Vec::new();
     for reference in view.parents {
         let kind = match (reference.group(), reference.kind()) {
             (GATEWAY_GROUP, "Gateway") => Kind::Gateway,
@@ -134,26 +190,26 @@ fn ours<'p>(
             _ => continue,
         };
         let namespace = reference.namespace(&view.key.namespace);
-        let key = ObjectKey::new(kind, namespace, reference.name.clone());
-        context.look(Looked::Parent(key.clone()));
-        if let Some(parent) = parents.find(key) {
-            ours.push((reference.clone(), parent));
+        if let Some(parent) = parents.find(context, (kind, namespace, &reference.name)) {
+            ours.push((parents.share(reference), parent));
         }
     }
     if view.default_gateways {
-        context.look(Looked::DefaultGateways);
+        context.look_for_default_gateways();
         let defaults = parents
             .gateways
             .iter()
             .filter(|(_, gateway)| gateway.default_scope);
         for (name, _) in defaults {
-            let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
-            if ours.iter().any(|(_, parent)| parent.key == key) {
+            let named =
+                |parent: &Parent<'_>| parent.key.kind == Kind::Gateway && *parent.gateway == *name;
+            if ours.iter().any(|(_, parent)| named(parent)) {
                 continue;
             }
-            context.look(Looked::Parent(key.clone()));
+            let key = (Kind::Gateway, &*name.namespace, &*name.name);
             let reference = ParentReference::to_gateway(&name.namespace, &name.name);
-            ours.extend(parents.find(key).map(|parent| (reference, parent)));
+            let parent = parents.find(context, key);
+            ours.extend(parent.map(|parent| (parents.share(&reference), parent)));
         }
     }
     ours
@@ -187,57 +243,53 @@ fn candidates(
         let message = format!("{key} has no listener that serves: {}", why.message);
         return Err(Finding::new(Reason::NoMatchingParent, message));
     }
-    let all = parent.listeners.iter().enumerate();
-    let named: Vec<(usize, &ListenerFinding)> = all
-        .filter(|(_, listener)| {
-            let section = reference
-                .section_name
-                .as_deref()
-                .is_none_or(|section| section == &*listener.name);
-            let port = reference
-                .port
-                .is_none_or(|port| port == i32::from(listener.port));
-            section && port
-        })
-        .collect();
-    if named.is_empty() {
+    let named = |listener: &ListenerFinding| {
+        let section = reference.section_name.as_deref();
+        let port = reference.port;
+        section.is_none_or(|section| section == &*listener.name)
+            && port.is_none_or(|port| port == i32::from(listener.port))
+    };
+    let (mut is_named, mut is_served) = (false, false);
+    let mut allowed: Vec<(usize, &ListenerFinding)> = Vec::new();
+    for (number, listener) in parent.listeners.iter().enumerate() {
+        if !named(listener) {
+            continue;
+        }
+        is_named = true;
+        if !listener.kinds.contains(&view.key.kind) {
+            continue;
+        }
+        is_served = true;
+        let namespaces = &listener.namespaces;
+        let meant = context.namespace_meant(
+            &namespaces.from,
+            namespaces.selector.as_ref(),
+            &view.key.namespace,
+            &key.namespace,
+        );
+        if meant {
+            allowed.push((number, listener));
+        }
+    }
+    if !is_named {
         return Err(no_listener(reference, parent));
     }
-    let kinds: Vec<_> = named
-        .iter()
-        .filter(|(_, listener)| listener.kinds.contains(&view.key.kind))
-        .collect();
-    let allowed: Vec<_> = kinds
-        .iter()
-        .filter(|(_, listener)| {
-            let namespaces = &listener.namespaces;
-            context.namespace_meant(
-                &namespaces.from,
-                namespaces.selector.as_ref(),
-                &view.key.namespace,
-                &key.namespace,
-            )
-        })
-        .collect();
     if allowed.is_empty() {
-        let why = if kinds.is_empty() {
-            format!(
-                "no listener of {key} that is meant serves {}",
-                view.key.kind
-            )
-        } else {
+        let why = if is_served {
             format!(
                 "no listener of {key} that is meant admits routes of namespace `{}` (allowedRoutes.namespaces)",
                 view.key.namespace
             )
+        } else {
+            format!(
+                "no listener of {key} that is meant serves {}",
+                view.key.kind
+            )
         };
         return Err(Finding::new(Reason::NotAllowedByListeners, why));
     }
-    let meeting: Vec<usize> = allowed
-        .iter()
-        .filter(|(_, listener)| meets(listener, route, view))
-        .map(|(number, _)| *number)
-        .collect();
+    let meets_it = |(_, listener): &&(usize, &ListenerFinding)| meets(listener, route, view);
+    let meeting: Vec<usize> = allowed.iter().filter(meets_it).map(|one| one.0).collect();
     if meeting.is_empty() {
         let own: Vec<&str> = view.hostnames.iter().map(String::as_str).collect();
         let theirs: Vec<&str> = allowed

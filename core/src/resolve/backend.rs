@@ -1,28 +1,71 @@
 //! Backend references: where a request may go, and why not.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::certificate;
 use super::context::Context;
 use super::finding::{Finding, Reason};
 use super::grant;
+use super::graph::Node;
 use super::policy::{MadeTls, backend_tls};
 use super::rule;
-use crate::api::reference::BackendObjectReference;
+use crate::api::Object;
+use crate::api::reference::{BackendObjectReference, BackendRef};
 use crate::api::service::Service;
 use crate::api::x_backend::{XBackend, XBackendProtocol, XBackendTlsMode, XBackendType};
 use crate::hostname::Hostname;
 use crate::key::{EXPERIMENTAL_GROUP, Kind, ObjectKey};
 use crate::rule::{BackendDestination, BackendProtocol, BackendTls, InvalidBackend, ServicePort};
 
-/// What references of an object reach.
+/// What references of an object reach: backends by their number, and the ports of them that are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reached {
-    /// The ports whose addresses are needed.
-    pub ports: BTreeSet<ServicePort>,
-    /// The Services and XBackends that are named, there or not.
-    pub backends: BTreeSet<ObjectKey>,
+pub struct Reached(Vec<(Node, Option<u16>)>);
+
+impl Reached {
+    /// Each of them once, ascending.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (Node, Option<u16>)> + '_ {
+        self.0.iter().copied()
+    }
+
+    fn add(&mut self, node: Node, port: Option<u16>) {
+        if let Err(place) = self.0.binary_search(&(node, port)) {
+            self.0.insert(place, (node, port));
+        }
+    }
+}
+
+/// What an object refers to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BackendReference<'r> {
+    pub(super) group: &'r str,
+    pub(super) kind: &'r str,
+    pub(super) namespace: &'r str,
+    pub(super) name: &'r str,
+    pub(super) port: Option<i32>,
+}
+
+impl<'r> BackendReference<'r> {
+    /// A reference of an object in namespace `local`.
+    pub(super) fn of(reference: &'r BackendObjectReference, local: &'r str) -> Self {
+        BackendReference {
+            group: reference.group(),
+            kind: reference.kind(),
+            namespace: reference.namespace(local),
+            name: &reference.name,
+            port: reference.port,
+        }
+    }
+
+    /// An entry of `backendRefs`.
+    pub(super) fn weighted(reference: &'r BackendRef, local: &'r str) -> Self {
+        BackendReference {
+            group: reference.group(),
+            kind: reference.kind(),
+            namespace: reference.namespace(local),
+            name: &reference.name,
+            port: reference.port,
+        }
+    }
 }
 
 /// Resolves a reference of a route, listener or policy; permission is asked before existence.
@@ -33,50 +76,89 @@ pub struct Reached {
 pub(super) fn destination(
     context: &Context<'_>,
     from: &ObjectKey,
-    reference: &BackendObjectReference,
+    reference: BackendReference<'_>,
     reached: &mut Reached,
 ) -> Result<BackendDestination, Finding> {
-    let namespace = reference.namespace(&from.namespace);
-    match (reference.group(), reference.kind()) {
-        ("", "Service") => {
-            let key = ObjectKey::new(Kind::Service, namespace, reference.name.clone());
-            of_service(context, from, &key, reference.port, reached)
-        }
-        (EXPERIMENTAL_GROUP, "XBackend") => {
-            let key = ObjectKey::new(Kind::XBackend, namespace, reference.name.clone());
-            of_x_backend(context, from, &key, reached)
-        }
-        (group, kind) => {
+    let BackendReference {
+        group, kind, name, ..
+    } = reference;
+    let (namespace, kind) = match (group, kind) {
+        ("", "Service") => (reference.namespace, Kind::Service),
+        (EXPERIMENTAL_GROUP, "XBackend") => (reference.namespace, Kind::XBackend),
+        _ => {
             let message = format!(
-                "backend `{}` is a {kind} of group `{group}`, expected a Service of the core group or an XBackend of {EXPERIMENTAL_GROUP}",
-                reference.name
+                "backend `{name}` is a {kind} of group `{group}`, expected a Service of the core group or an XBackend of {EXPERIMENTAL_GROUP}",
             );
-            Err(Finding::new(Reason::InvalidKind, message))
+            return Err(Finding::new(Reason::InvalidKind, message));
         }
+    };
+    permitted(context, from, (kind, namespace, name))?;
+    let found = context.resources.find((kind, namespace, name));
+    // What an XBackend comes to hangs on further objects, which have to be looked at each time.
+    let address = found.map(|found| Arc::as_ptr(found) as usize);
+    let address = address.filter(|_| kind == Kind::Service);
+    let same = address.map(|address| (address, reference.port, from.kind));
+    if let Some((node, destination)) = same.and_then(|same| context.known(&same)) {
+        reached.add(node, Some(destination.port.port));
+        return Ok(destination);
     }
+    let (node, found) = context.resource((kind, namespace, name));
+    let destination = match found.map(|found| (found.shared_key(), found.object())) {
+        Some((key, Object::Service(service))) => {
+            of_service(context, from.kind, key, service, reference.port)
+        }
+        Some((key, Object::XBackend(backend))) => of_x_backend(context, from.kind, key, backend),
+        _ if kind == Kind::XBackend => {
+            let message = format!("{kind}/{namespace}/{name} does not exist");
+            Err(Finding::new(Reason::BackendNotFound, message))
+        }
+        _ => {
+            let message = format!("Service `{namespace}/{name}` does not exist");
+            Err(Finding::new(Reason::BackendNotFound, message))
+        }
+    };
+    let port = destination.as_ref().ok();
+    reached.add(node, port.map(|destination| destination.port.port));
+    if let (Some(same), Ok(destination)) = (same, &destination) {
+        context.know(same, node, destination.clone());
+    }
+    destination
+}
+
+fn permitted(
+    context: &Context<'_>,
+    from: &ObjectKey,
+    to: (Kind, &str, &str),
+) -> Result<(), Finding> {
+    let (kind, namespace, name) = to;
+    let message = if kind == Kind::XBackend {
+        if namespace == from.namespace {
+            return Ok(());
+        }
+        format!(
+            "{from} may not refer to {kind}/{namespace}/{name}: an XBackend serves its own namespace only, and no ReferenceGrant changes that"
+        )
+    } else {
+        if grant::permits(context, from, to) {
+            return Ok(());
+        }
+        format!(
+            "{from} may not refer to Service `{namespace}/{name}`: {}",
+            grant::advice(from, to)
+        )
+    };
+    Err(Finding::new(Reason::RefNotPermitted, message))
 }
 
 fn of_service(
     context: &Context<'_>,
-    from: &ObjectKey,
+    from: Kind,
     key: &ObjectKey,
+    service: &Service,
     port: Option<i32>,
-    reached: &mut Reached,
 ) -> Result<BackendDestination, Finding> {
     let (namespace, name) = (key.namespace.as_str(), key.name.as_str());
-    let to = (Kind::Service, namespace, name);
-    if !grant::permits(context, from, to) {
-        let message = format!(
-            "{from} may not refer to Service `{namespace}/{name}`: {}",
-            grant::advice(from, to)
-        );
-        return Err(Finding::new(Reason::RefNotPermitted, message));
-    }
-    reached.backends.insert(key.clone());
     let missing = |message: String| Finding::new(Reason::BackendNotFound, message);
-    let service = context
-        .service(namespace, name)
-        .ok_or_else(|| missing(format!("Service `{namespace}/{name}` does not exist")))?;
     if service.spec.service_type() == "ExternalName" {
         let message =
             format!("Service `{namespace}/{name}` is of type ExternalName, which is not served");
@@ -106,7 +188,7 @@ fn of_service(
         .find(|port| port.port == i32::from(number));
     let tls = spec.and_then(|spec| context.policies.tls(key, spec.name.as_deref()));
     let protocol = spec.and_then(|spec| spec.app_protocol.as_deref());
-    let protocol = app_protocol(from.kind, protocol, tls.is_some()).map_err(|message| {
+    let protocol = app_protocol(from, protocol, tls.is_some()).map_err(|message| {
         Finding::new(
             Reason::UnsupportedProtocol,
             format!("Service `{namespace}/{name}`: {message}"),
@@ -114,7 +196,7 @@ fn of_service(
     })?;
     let traffic = context.policies.traffic(key);
     Ok(BackendDestination {
-        port: service_port(key, number, reached),
+        port: service_port(key, number),
         protocol,
         tls: tls.cloned(),
         session: traffic.session,
@@ -128,15 +210,13 @@ fn port_number(service: &Service, wanted: Option<i32>) -> Option<u16> {
     u16::try_from(port.port).ok()
 }
 
-fn service_port(key: &ObjectKey, number: u16, reached: &mut Reached) -> ServicePort {
-    let port = ServicePort {
+fn service_port(key: &ObjectKey, number: u16) -> ServicePort {
+    ServicePort {
         kind: key.kind,
         namespace: key.namespace.as_str().into(),
         name: key.name.as_str().into(),
         port: number,
-    };
-    reached.ports.insert(port.clone());
-    port
+    }
 }
 
 fn is_web(kind: Kind) -> bool {
@@ -174,20 +254,10 @@ fn app_protocol(
 
 fn of_x_backend(
     context: &Context<'_>,
-    from: &ObjectKey,
+    from: Kind,
     key: &ObjectKey,
-    reached: &mut Reached,
+    backend: &XBackend,
 ) -> Result<BackendDestination, Finding> {
-    if key.namespace != from.namespace {
-        let message = format!(
-            "{from} may not refer to {key}: an XBackend serves its own namespace only, and no ReferenceGrant changes that"
-        );
-        return Err(Finding::new(Reason::RefNotPermitted, message));
-    }
-    reached.backends.insert(key.clone());
-    let backend = context
-        .x_backend(&key.namespace, &key.name)
-        .ok_or_else(|| Finding::new(Reason::BackendNotFound, format!("{key} does not exist")))?;
     if let Some(finding) = unusable(key, backend) {
         return Err(finding);
     }
@@ -198,12 +268,12 @@ fn of_x_backend(
         Finding::new(Reason::BackendNotFound, message)
     })?;
     let tls = x_backend_tls(context, key, backend);
-    let protocol = x_protocol(from.kind, backend, tls.is_some()).map_err(|message| {
+    let protocol = x_protocol(from, backend, tls.is_some()).map_err(|message| {
         Finding::new(Reason::UnsupportedProtocol, format!("{key}: {message}"))
     })?;
     let session = backend.spec.session_persistence.as_ref();
     let session = session
-        .map(|spec| rule::session(spec, "spec"))
+        .map(|spec| rule::session(spec, format_args!("spec")))
         .transpose()
         .map_err(|finding| {
             Finding::new(
@@ -212,7 +282,7 @@ fn of_x_backend(
             )
         })?;
     Ok(BackendDestination {
-        port: service_port(key, number, reached),
+        port: service_port(key, number),
         protocol,
         tls: tls.map(|made| Arc::new(made.tls)),
         session: session.map(Arc::new),

@@ -1,9 +1,12 @@
 //! What resolution looks things up through: every look is noted, so that a change finds whoever looked.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Settings;
+use super::graph::{GrantQuery, Graph, Node};
 use super::policy::BackendPolicies;
 use crate::api::Object;
 use crate::api::cluster_trust_bundle::ClusterTrustBundle;
@@ -11,35 +14,20 @@ use crate::api::config_map::ConfigMap;
 use crate::api::gateway::FromNamespaces;
 use crate::api::meta::LabelSelector;
 use crate::api::secret::Secret;
-use crate::api::service::Service;
-use crate::api::x_backend::XBackend;
 use crate::key::{Kind, ObjectKey};
-use crate::resources::Resources;
+use crate::resources::{Resource, Resources};
+use crate::rule::BackendDestination;
 
-/// Something that was looked at, whether or not it was there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Looked {
-    /// An object.
-    Object(ObjectKey),
-    /// A Gateway or ListenerSet as what routes attach to: its listeners as they were judged.
-    Parent(ObjectKey),
-    /// The Gateways with a default scope.
-    DefaultGateways,
-    /// The grants for a reference.
-    Grant(GrantQuery),
+/// What an update works on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs<'r> {
+    pub(super) resources: &'r Resources,
+    pub(super) settings: &'r Settings,
+    pub(super) graph: &'r RefCell<Graph>,
 }
 
-/// A reference from one namespace to another, in the order in which a grant says what it is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct GrantQuery {
-    pub(super) namespace: String,
-    pub(super) from_group: &'static str,
-    pub(super) from_kind: &'static str,
-    pub(super) from_namespace: String,
-    pub(super) to_group: &'static str,
-    pub(super) to_kind: &'static str,
-    pub(super) to_name: String,
-}
+/// A Service or XBackend as some kind of object refers to it: the address of the resource, the port, the kind.
+pub(super) type Reference = (usize, Option<i32>, Kind);
 
 /// Resources and settings, and a note of what was looked at.
 #[derive(Debug)]
@@ -47,47 +35,79 @@ pub(super) struct Context<'r> {
     pub(super) resources: &'r Resources,
     pub(super) settings: &'r Settings,
     pub(super) policies: &'r BackendPolicies,
-    looked: RefCell<Vec<Looked>>,
+    graph: &'r RefCell<Graph>,
+    looked: RefCell<Vec<Node>>,
+    /// What references came to: many refer to the same.
+    destinations: RefCell<BTreeMap<Reference, (Node, BackendDestination)>>,
 }
 
 impl<'r> Context<'r> {
-    pub(super) fn new(
-        resources: &'r Resources,
-        settings: &'r Settings,
-        policies: &'r BackendPolicies,
-    ) -> Context<'r> {
+    pub(super) fn new(inputs: Inputs<'r>, policies: &'r BackendPolicies) -> Context<'r> {
         Context {
-            resources,
-            settings,
+            resources: inputs.resources,
+            settings: inputs.settings,
             policies,
+            graph: inputs.graph,
             looked: RefCell::default(),
+            destinations: RefCell::default(),
         }
     }
 
-    /// What was looked at since this was last asked, each once.
-    pub(super) fn take_looked(&self) -> Vec<Looked> {
-        let mut looked = self.looked.take();
+    /// What was looked at since this was last asked, each once, ascending.
+    pub(super) fn take_looked(&self) -> Vec<Node> {
+        let mut looked = self.looked.borrow_mut();
         looked.sort_unstable();
         looked.dedup();
-        looked
+        let taken = looked.to_vec();
+        looked.clear();
+        taken
     }
 
-    pub(super) fn look(&self, at: Looked) {
+    /// Notes a look.
+    pub(super) fn look(&self, at: Node) {
         self.looked.borrow_mut().push(at);
     }
 
-    pub(super) fn object(&self, kind: Kind, namespace: &str, name: &str) -> Option<&'r Object> {
-        let key = ObjectKey::new(kind, namespace, name);
-        let found = self.resources.get(&key).map(|resource| resource.object());
-        self.look(Looked::Object(key));
-        found
+    /// The node of a parent of routes.
+    pub(super) fn parent(&self, key: &Arc<ObjectKey>) -> Node {
+        self.graph.borrow_mut().parent(key)
     }
 
-    pub(super) fn service(&self, namespace: &str, name: &str) -> Option<&'r Service> {
-        match self.object(Kind::Service, namespace, name)? {
-            Object::Service(service) => Some(service),
-            _ => None,
-        }
+    pub(super) fn look_for_default_gateways(&self) {
+        let node = self.graph.borrow_mut().default_gateways();
+        self.look(node);
+    }
+
+    pub(super) fn look_for_grants(&self, query: GrantQuery) {
+        let node = self.graph.borrow_mut().grant(query);
+        self.look(node);
+    }
+
+    /// Looks at an object.
+    pub(super) fn resource(&self, key: (Kind, &str, &str)) -> (Node, Option<&'r Arc<Resource>>) {
+        let found = self.resources.find(key);
+        let shared = found.map(|resource| resource.shared_key());
+        let node = self.graph.borrow_mut().object(key, shared);
+        self.look(node);
+        (node, found)
+    }
+
+    /// Looks at an object that was looked at for the same reference before.
+    pub(super) fn known(&self, reference: &Reference) -> Option<(Node, BackendDestination)> {
+        let known = self.destinations.borrow().get(reference).cloned()?;
+        self.look(known.0);
+        Some(known)
+    }
+
+    /// Notes what a reference came to.
+    pub(super) fn know(&self, reference: Reference, node: Node, destination: BackendDestination) {
+        let mut all = self.destinations.borrow_mut();
+        all.insert(reference, (node, destination));
+    }
+
+    pub(super) fn object(&self, kind: Kind, namespace: &str, name: &str) -> Option<&'r Object> {
+        let (_, found) = self.resource((kind, namespace, name));
+        found.map(|resource| resource.object())
     }
 
     pub(super) fn secret(&self, namespace: &str, name: &str) -> Option<&'r Secret> {
@@ -111,13 +131,6 @@ impl<'r> Context<'r> {
         }
     }
 
-    pub(super) fn x_backend(&self, namespace: &str, name: &str) -> Option<&'r XBackend> {
-        match self.object(Kind::XBackend, namespace, name)? {
-            Object::XBackend(backend) => Some(backend),
-            _ => None,
-        }
-    }
-
     /// Whether a namespace is one of those meant, seen from namespace `local`.
     pub(super) fn namespace_meant(
         &self,
@@ -136,15 +149,18 @@ impl<'r> Context<'r> {
         }
     }
 
-    fn labels(&self, namespace: &str) -> BTreeMap<String, String> {
-        let mut labels = match self.object(Kind::Namespace, "", namespace) {
-            Some(object) => object.metadata().labels.clone().unwrap_or_default(),
-            None => BTreeMap::new(),
-        };
+    fn labels(&self, namespace: &str) -> Cow<'r, BTreeMap<String, String>> {
+        const NAME: &str = "kubernetes.io/metadata.name";
+        let object = self.object(Kind::Namespace, "", namespace);
+        let labels = object.and_then(|object| object.metadata().labels.as_ref());
         // Kubernetes puts this label on every namespace; files rarely have it.
-        labels
-            .entry("kubernetes.io/metadata.name".to_owned())
-            .or_insert_with(|| namespace.to_owned());
-        labels
+        match labels {
+            Some(labels) if labels.contains_key(NAME) => Cow::Borrowed(labels),
+            _ => {
+                let mut labels = labels.cloned().unwrap_or_default();
+                labels.insert(NAME.to_owned(), namespace.to_owned());
+                Cow::Owned(labels)
+            }
+        }
     }
 }

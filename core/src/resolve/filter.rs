@@ -1,8 +1,10 @@
 //! Filters: what users write → what runs.
 
+use std::fmt::Arguments;
+
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use super::backend::{self, Reached};
+use super::backend::{self, BackendReference, Reached};
 use super::context::Context;
 use super::finding::{Finding, Reason};
 use crate::api::filter::{
@@ -48,13 +50,13 @@ pub(super) fn resolve(
     context: &Context<'_>,
     route: &ObjectKey,
     filters: &[HttpRouteFilter],
-    field: &str,
+    field: Arguments<'_>,
     of_backend: bool,
     reached: &mut Reached,
 ) -> Result<Resolved, Finding> {
     let mut resolved = Resolved::default();
     for (index, filter) in filters.iter().enumerate() {
-        let at = format!("{field}.filters[{index}]");
+        let at = format_args!("{field}.filters[{index}]");
         let missing = || {
             unsupported(format!(
                 "{at}: the settings of {} are missing",
@@ -72,11 +74,11 @@ pub(super) fn resolve(
                     .as_ref()
                     .ok_or_else(missing)?;
                 once(
-                    &at,
+                    at,
                     into.request_headers
                         .replace(header_edits(
                             edits,
-                            &format!("{at}.requestHeaderModifier"),
+                            format_args!("{at}.requestHeaderModifier"),
                             true,
                         )?)
                         .is_some(),
@@ -88,11 +90,11 @@ pub(super) fn resolve(
                     .as_ref()
                     .ok_or_else(missing)?;
                 once(
-                    &at,
+                    at,
                     into.response_headers
                         .replace(header_edits(
                             edits,
-                            &format!("{at}.responseHeaderModifier"),
+                            format_args!("{at}.responseHeaderModifier"),
                             false,
                         )?)
                         .is_some(),
@@ -101,9 +103,9 @@ pub(super) fn resolve(
             FilterType::UrlRewrite => {
                 let rewrite = filter.url_rewrite.as_ref().ok_or_else(missing)?;
                 once(
-                    &at,
+                    at,
                     into.rewrite
-                        .replace(self::rewrite(rewrite, &format!("{at}.urlRewrite"))?)
+                        .replace(self::rewrite(rewrite, format_args!("{at}.urlRewrite"))?)
                         .is_some(),
                 )?;
             }
@@ -114,36 +116,36 @@ pub(super) fn resolve(
                     Err(finding) => {
                         resolved
                             .unresolved
-                            .get_or_insert_with(|| at_field(&at, finding));
+                            .get_or_insert_with(|| at_field(at, finding));
                     }
                 }
             }
             FilterType::RequestRedirect if !of_backend => {
                 let spec = filter.request_redirect.as_ref().ok_or_else(missing)?;
                 once(
-                    &at,
+                    at,
                     into.redirect
-                        .replace(redirect(spec, &format!("{at}.requestRedirect"))?)
+                        .replace(redirect(spec, format_args!("{at}.requestRedirect"))?)
                         .is_some(),
                 )?;
             }
             FilterType::Cors if !of_backend => {
                 let spec = filter.cors.as_ref().ok_or_else(missing)?;
                 once(
-                    &at,
+                    at,
                     into.cors
-                        .replace(cors(spec, &format!("{at}.cors"))?)
+                        .replace(cors(spec, format_args!("{at}.cors"))?)
                         .is_some(),
                 )?;
             }
             FilterType::ExternalAuth if !of_backend => {
                 let spec = filter.external_auth.as_ref().ok_or_else(missing)?;
-                let at = format!("{at}.externalAuth");
-                match external_auth(context, route, spec, &at, reached)? {
-                    Ok(auth) => once(&at, into.external_auth.replace(auth).is_some())?,
+                let at = format_args!("{at}.externalAuth");
+                match external_auth(context, route, spec, at, reached)? {
+                    Ok(auth) => once(at, into.external_auth.replace(auth).is_some())?,
                     // Whoever cannot be asked has not agreed: requests get an error.
                     Err(finding) => {
-                        let finding = at_field(&at, finding);
+                        let finding = at_field(at, finding);
                         into.fault.get_or_insert_with(|| Fault {
                             reason: finding.message.as_str().into(),
                         });
@@ -183,11 +185,11 @@ fn unsupported(message: String) -> Finding {
     Finding::new(Reason::UnsupportedValue, message)
 }
 
-fn at_field(at: &str, finding: Finding) -> Finding {
+fn at_field(at: Arguments<'_>, finding: Finding) -> Finding {
     Finding::new(finding.reason, format!("{at}: {}", finding.message))
 }
 
-fn once(at: &str, repeated: bool) -> Result<(), Finding> {
+fn once(at: Arguments<'_>, repeated: bool) -> Result<(), Finding> {
     if repeated {
         return Err(Finding::new(
             Reason::IncompatibleFilters,
@@ -211,8 +213,12 @@ const FRAMING: [&str; 10] = [
     "proxy-authorization",
 ];
 
-fn header_edits(spec: &HttpHeaderFilter, at: &str, request: bool) -> Result<HeaderEdits, Finding> {
-    let name = |text: &str, at: String| {
+fn header_edits(
+    spec: &HttpHeaderFilter,
+    at: Arguments<'_>,
+    request: bool,
+) -> Result<HeaderEdits, Finding> {
+    let name = |text: &str, at: Arguments<'_>| {
         let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| {
             unsupported(format!(
                 "{at}: `{}` is not a header name",
@@ -230,11 +236,11 @@ fn header_edits(spec: &HttpHeaderFilter, at: &str, request: bool) -> Result<Head
     let edits =
         |list: &Option<Vec<HttpHeader>>, member: &str| -> Result<Vec<HeaderEdit>, Finding> {
             let edit = |(index, header): (usize, &HttpHeader)| {
-                let at = format!("{at}.{member}[{index}]");
-                let name = name(&header.name, format!("{at}.name"))?;
+                let at = format_args!("{at}.{member}[{index}]");
+                let name = name(&header.name, format_args!("{at}.name"))?;
                 Ok(HeaderEdit {
                     name,
-                    value: header_value(&header.value, &format!("{at}.value"))?,
+                    value: header_value(&header.value, format_args!("{at}.value"))?,
                 })
             };
             list.iter().flatten().enumerate().map(edit).collect()
@@ -244,13 +250,13 @@ fn header_edits(spec: &HttpHeaderFilter, at: &str, request: bool) -> Result<Head
         set: edits(&spec.set, "set")?,
         add: edits(&spec.add, "add")?,
         remove: remove
-            .map(|(index, text)| name(text, format!("{at}.remove[{index}]")))
+            .map(|(index, text)| name(text, format_args!("{at}.remove[{index}]")))
             .collect::<Result<_, _>>()?,
     })
 }
 
 /// RFC 9110 section 5.5: visible ASCII, spaces and tabs. A line break would end the field.
-fn header_value(text: &str, at: &str) -> Result<HeaderValue, Finding> {
+fn header_value(text: &str, at: Arguments<'_>) -> Result<HeaderValue, Finding> {
     let sound = text
         .bytes()
         .all(|b| b == b'\t' || (b' '..=b'~').contains(&b));
@@ -267,7 +273,8 @@ fn mirror(
     spec: &HttpRequestMirrorFilter,
     reached: &mut Reached,
 ) -> Result<Mirror, Finding> {
-    let destination = backend::destination(context, route, &spec.backend_ref, reached)?;
+    let backend = BackendReference::of(&spec.backend_ref, &route.namespace);
+    let destination = backend::destination(context, route, backend, reached)?;
     let positive = |number: i32| u32::try_from(number).unwrap_or(0);
     let (numerator, denominator) = match (&spec.fraction, spec.percent) {
         (Some(fraction), _) => (
@@ -295,7 +302,7 @@ pub(super) fn external_auth(
     context: &Context<'_>,
     route: &ObjectKey,
     spec: &HttpExternalAuthFilter,
-    at: &str,
+    at: Arguments<'_>,
     reached: &mut Reached,
 ) -> Result<Result<ExternalAuth, Finding>, Finding> {
     let names = |list: Option<&Vec<String>>, member: &str| {
@@ -318,7 +325,7 @@ pub(super) fn external_auth(
                 .unwrap_or_default();
             let path = match path.trim_end_matches('/') {
                 "" => Vec::new(),
-                path => replacement(Some(path), &format!("{at}.http.path"))?,
+                path => replacement(Some(path), format_args!("{at}.http.path"))?,
             };
             // INVARIANT: a canonical path is ASCII.
             let path = String::from_utf8(path).unwrap_or_default();
@@ -337,7 +344,8 @@ pub(super) fn external_auth(
         }
     };
     let size = spec.forward_body.as_ref().and_then(|body| body.max_size);
-    let destination = match backend::destination(context, route, &spec.backend_ref, reached) {
+    let backend = BackendReference::of(&spec.backend_ref, &route.namespace);
+    let destination = match backend::destination(context, route, backend, reached) {
         Ok(destination) => destination,
         Err(finding) => return Ok(Err(finding)),
     };
@@ -353,7 +361,7 @@ pub(super) fn external_auth(
     }))
 }
 
-fn redirect(spec: &HttpRequestRedirectFilter, at: &str) -> Result<Redirect, Finding> {
+fn redirect(spec: &HttpRequestRedirectFilter, at: Arguments<'_>) -> Result<Redirect, Finding> {
     let status = match spec.status_code {
         None => StatusCode::FOUND,
         Some(code) => u16::try_from(code)
@@ -387,14 +395,14 @@ fn redirect(spec: &HttpRequestRedirectFilter, at: &str) -> Result<Redirect, Find
     })
 }
 
-fn rewrite(spec: &HttpUrlRewriteFilter, at: &str) -> Result<Rewrite, Finding> {
+fn rewrite(spec: &HttpUrlRewriteFilter, at: Arguments<'_>) -> Result<Rewrite, Finding> {
     Ok(Rewrite {
         hostname: hostname(spec.hostname.as_deref(), at)?,
         path: path_modifier(spec.path.as_ref(), at)?,
     })
 }
 
-fn hostname(text: Option<&str>, at: &str) -> Result<Option<Box<str>>, Finding> {
+fn hostname(text: Option<&str>, at: Arguments<'_>) -> Result<Option<Box<str>>, Finding> {
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -409,7 +417,7 @@ fn hostname(text: Option<&str>, at: &str) -> Result<Option<Box<str>>, Finding> {
 
 fn path_modifier(
     spec: Option<&HttpPathModifier>,
-    at: &str,
+    at: Arguments<'_>,
 ) -> Result<Option<PathModifier>, Finding> {
     let Some(spec) = spec else {
         return Ok(None);
@@ -418,14 +426,14 @@ fn path_modifier(
         PathModifierType::ReplaceFullPath => {
             let value = replacement(
                 spec.replace_full_path.as_deref(),
-                &format!("{at}.path.replaceFullPath"),
+                format_args!("{at}.path.replaceFullPath"),
             )?;
             Ok(Some(PathModifier::Full(value.into())))
         }
         PathModifierType::ReplacePrefixMatch => {
             let mut value = replacement(
                 spec.replace_prefix_match.as_deref(),
-                &format!("{at}.path.replacePrefixMatch"),
+                format_args!("{at}.path.replacePrefixMatch"),
             )?;
             while value.last() == Some(&b'/') {
                 value.pop();
@@ -439,7 +447,7 @@ fn path_modifier(
 }
 
 /// A path that goes on the wire: canonical, with a leading slash, and without dot segments.
-fn replacement(value: Option<&str>, at: &str) -> Result<Vec<u8>, Finding> {
+fn replacement(value: Option<&str>, at: Arguments<'_>) -> Result<Vec<u8>, Finding> {
     let value = value.ok_or_else(|| unsupported(format!("{at}: is missing")))?;
     let shown = crate::problem::excerpt(value);
     let dots = value
@@ -465,7 +473,7 @@ fn replacement(value: Option<&str>, at: &str) -> Result<Vec<u8>, Finding> {
     }
 }
 
-fn cors(spec: &HttpCorsFilter, at: &str) -> Result<Cors, Finding> {
+fn cors(spec: &HttpCorsFilter, at: Arguments<'_>) -> Result<Cors, Finding> {
     let names =
         |list: &Option<Vec<String>>, member: &str| -> Result<Option<Vec<HeaderName>>, Finding> {
             let list = list.as_deref().unwrap_or_default();

@@ -258,7 +258,7 @@ pub struct RouteFinding {
 #[non_exhaustive]
 pub struct ParentFinding {
     /// The reference as written.
-    pub reference: ParentReference,
+    pub reference: Arc<ParentReference>,
     /// Why it is not accepted.
     pub rejected: Option<Finding>,
 }

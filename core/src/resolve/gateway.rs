@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Settings;
 use super::certificate;
 use super::conflict::{self, Claims};
-use super::context::{Context, Looked};
+use super::context::Context;
 use super::finding::{
     Finding, GatewayFinding, Infrastructure, ListenerFinding, ListenerSetFinding, Reason,
 };
@@ -145,7 +145,7 @@ pub(super) fn judge_set(
     (parent, gateway): (&ObjectKey, &Gateway),
     rejected: Option<&Finding>,
 ) -> ListenerSetFinding {
-    context.look(Looked::Object(parent.clone()));
+    context.resource((parent.kind, &parent.namespace, &parent.name));
     let frontend = Frontend::read(context, parent, gateway);
     let listeners = set
         .spec

@@ -1,6 +1,7 @@
 //! ReferenceGrants: references from one namespace to another (digest 5).
 
-use super::context::{Context, GrantQuery, Looked};
+use super::context::Context;
+use super::graph::GrantQuery;
 use crate::api::reference_grant::ReferenceGrant;
 use crate::key::{Kind, ObjectKey};
 use crate::resources::Resources;
@@ -14,7 +15,7 @@ pub(super) fn permits(context: &Context<'_>, from: &ObjectKey, to: (Kind, &str, 
     if from.namespace == namespace {
         return true;
     }
-    context.look(Looked::Grant(GrantQuery {
+    context.look_for_grants(GrantQuery {
         namespace: namespace.to_owned(),
         from_group: from.kind.group(),
         from_kind: from.kind.as_str(),
@@ -22,7 +23,7 @@ pub(super) fn permits(context: &Context<'_>, from: &ObjectKey, to: (Kind, &str, 
         to_group: kind.group(),
         to_kind: kind.as_str(),
         to_name: name.to_owned(),
-    }));
+    });
     granted(context.resources, from, to)
 }
 
@@ -47,26 +48,21 @@ fn granted(resources: &Resources, from: &ObjectKey, to: (Kind, &str, &str)) -> b
 }
 
 /// The references that a grant of a namespace is about: from where each, to what; a `to` without name is about all.
-pub(super) fn about(
-    namespace: &str,
-    grant: &ReferenceGrant,
-) -> impl Iterator<Item = (GrantQuery, bool)> {
+pub(super) fn about(namespace: &str, grant: &ReferenceGrant) -> impl Iterator<Item = GrantQuery> {
     let pairs = grant.spec.from.iter().flat_map(move |from| {
         grant.spec.to.iter().filter_map(move |to| {
             // What is not a kind that is known has never been looked for.
             let from_kind = Kind::from_group_kind(&from.group, &from.kind)?;
             let to_kind = Kind::from_group_kind(&to.group, &to.kind)?;
-            let name = to.name.as_deref().unwrap_or_default();
-            let query = GrantQuery {
+            Some(GrantQuery {
                 namespace: namespace.to_owned(),
                 from_group: from_kind.group(),
                 from_kind: from_kind.as_str(),
                 from_namespace: from.namespace.clone(),
                 to_group: to_kind.group(),
                 to_kind: to_kind.as_str(),
-                to_name: name.to_owned(),
-            };
-            Some((query, name.is_empty()))
+                to_name: to.name.clone().unwrap_or_default(),
+            })
         })
     });
     pairs.collect::<Vec<_>>().into_iter()

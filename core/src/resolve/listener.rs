@@ -244,8 +244,8 @@ fn one_filter(
     match &spec.filter_type {
         ListenerFilterType::ExternalAuth => {
             let auth = spec.external_auth.as_ref().ok_or_else(missing)?;
-            let field = format!("{at}.externalAuth");
-            match filter::external_auth(context, owner, auth, &field, reached)? {
+            let field = format_args!("{at}.externalAuth");
+            match filter::external_auth(context, owner, auth, field, reached)? {
                 Ok(auth) => Ok((ListenerFilter::ExternalAuth(Box::new(auth)), None)),
                 Err(finding) => Ok(fault(finding)),
             }

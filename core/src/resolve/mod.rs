@@ -22,6 +22,7 @@ pub mod finding;
 mod frontend;
 mod gateway;
 mod grant;
+mod graph;
 mod listener;
 mod policy;
 mod rule;
@@ -71,11 +72,11 @@ pub struct Resolved {
     /// ListenerSets of Gateways of ours.
     pub listener_sets: BTreeMap<NamespacedName, ListenerSetFinding>,
     /// Routes that name a Gateway or ListenerSet of ours as parent.
-    pub routes: BTreeMap<ObjectKey, RouteFinding>,
-    /// How many routes hang on a listener, by the object that holds it and its position there; none is not listed.
-    pub attached: BTreeMap<(ObjectKey, usize), usize>,
+    pub routes: BTreeMap<Arc<ObjectKey>, RouteFinding>,
+    /// How many routes hang on each listener, by the object that holds them, in the order of its listeners.
+    pub attached: BTreeMap<Arc<ObjectKey>, Vec<usize>>,
     /// Policies and XBackends; one that no Gateway of ours reaches has no ancestor.
-    pub policies: BTreeMap<ObjectKey, PolicyFinding>,
+    pub policies: BTreeMap<Arc<ObjectKey>, PolicyFinding>,
     /// The listeners that serve, by Gateway.
     pub listeners: BTreeMap<NamespacedName, Vec<Arc<Listener>>>,
     /// The addresses of every port that is referred to.

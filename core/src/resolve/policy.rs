@@ -101,6 +101,9 @@ impl BackendPolicies {
 
     /// How a port of a backend is spoken to.
     pub(super) fn tls(&self, backend: &ObjectKey, port: Option<&str>) -> Option<&Arc<BackendTls>> {
+        if self.claims.is_empty() {
+            return None;
+        }
         let kind = Kind::BackendTlsPolicy;
         let of_port = port.filter(|port| !port.is_empty());
         let winner = of_port
@@ -114,6 +117,9 @@ impl BackendPolicies {
 
     /// How traffic to a backend is kept in bounds.
     pub(super) fn traffic(&self, backend: &ObjectKey) -> Traffic {
+        if self.claims.is_empty() {
+            return Traffic::default();
+        }
         match self
             .winner(Kind::XBackendTrafficPolicy, (backend.clone(), None))
             .map(|policy| &policy.effect)
@@ -188,7 +194,8 @@ fn shown((key, section): &Target) -> String {
 }
 
 fn missing(context: &Context<'_>, (key, section): &Target) -> Option<String> {
-    let Some(service) = context.service(&key.namespace, &key.name) else {
+    let Some(Object::Service(service)) = context.object(Kind::Service, &key.namespace, &key.name)
+    else {
         return Some(format!("{key} does not exist"));
     };
     let section = section.as_deref()?;
@@ -270,7 +277,7 @@ fn traffic(spec: &XBackendTrafficPolicySpec) -> Result<Traffic, Finding> {
     let invalid = |message: String| Finding::new(Reason::Invalid, message);
     let session = spec.session_persistence.as_ref();
     let session = session
-        .map(|spec| rule::session(spec, "spec"))
+        .map(|spec| rule::session(spec, format_args!("spec")))
         .transpose()
         .map_err(|finding| invalid(finding.message))?;
     let budget = |constraint: &RetryConstraint| {

@@ -1,11 +1,11 @@
 //! Rules of routes: what users write → what runs.
 
-use std::collections::BTreeMap;
+use std::fmt::Arguments;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
-use super::backend::{self, Reached};
+use super::backend::{self, BackendReference, Reached};
 use super::context::Context;
 use super::filter;
 use super::finding::{Finding, Reason};
@@ -49,29 +49,29 @@ pub(super) fn compile(context: &Context<'_>, view: &RouteView<'_>) -> Compiled {
         unresolved: None,
         reached: Reached::default(),
     };
-    let results: Vec<Result<Rule, Finding>> = match view.rules {
-        RulesView::Http(rules) => numbered(rules)
-            .map(|(i, rule)| compiler.http(i, rule))
-            .collect(),
-        RulesView::Grpc(rules) => numbered(rules)
-            .map(|(i, rule)| compiler.grpc(i, rule))
-            .collect(),
-        RulesView::Layer4(rules) => numbered(rules)
-            .map(|(i, rule)| compiler.layer4(i, rule))
-            .collect(),
+    let mut rules = Vec::new();
+    let mut failed: Vec<(u16, Finding)> = Vec::new();
+    let mut take = |index: u16, result: Result<Rule, Finding>| match result {
+        Ok(rule) => rules.push(Arc::new(rule)),
+        Err(finding) => failed.push((index, finding)),
     };
+    match view.rules {
+        RulesView::Http(all) => {
+            numbered(all).for_each(|(index, rule)| take(index, compiler.http(index, rule)));
+        }
+        RulesView::Grpc(all) => {
+            numbered(all).for_each(|(index, rule)| take(index, compiler.grpc(index, rule)));
+        }
+        RulesView::Layer4(all) => {
+            numbered(all).for_each(|(index, rule)| take(index, compiler.layer4(index, rule)));
+        }
+    }
     let mut compiled = Compiled {
+        rules,
         unresolved: compiler.unresolved,
         reached: compiler.reached,
         ..Compiled::default()
     };
-    let mut failed: Vec<(usize, Finding)> = Vec::new();
-    for (index, result) in results.into_iter().enumerate() {
-        match result {
-            Ok(rule) => compiled.rules.push(Arc::new(rule)),
-            Err(finding) => failed.push((index, finding)),
-        }
-    }
     let Some((_, first)) = failed.first() else {
         return compiled;
     };
@@ -101,64 +101,66 @@ struct Compiler<'r> {
 
 impl Compiler<'_> {
     fn http(&mut self, index: u16, rule: &HttpRouteRule) -> Result<Rule, Finding> {
-        let at = format!("spec.rules[{index}]");
-        let matches = numbered(rule.matches())
-            .map(|(number, one)| self.http_match(number, one, &format!("{at}.matches[{number}]")));
+        let at = format_args!("spec.rules[{index}]");
+        let matches = numbered(rule.matches()).map(|(number, one)| {
+            self.http_match(number, one, format_args!("{at}.matches[{number}]"))
+        });
         let matches = matches.collect::<Result<Vec<_>, _>>()?;
-        let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), &at, false)?;
+        let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), at, false)?;
         Ok(Rule {
             index,
             name: rule.name.as_deref().map(Arc::from),
             matches: Matches::Http(matches),
-            backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), &at)?,
+            backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), at)?,
             filters,
-            timeouts: timeouts(rule.timeouts.as_ref(), &at)?,
+            timeouts: timeouts(rule.timeouts.as_ref(), at)?,
             retry: rule
                 .retry
                 .as_ref()
-                .map(|spec| retry(spec, &at))
+                .map(|spec| retry(spec, at))
                 .transpose()?,
             session: rule
                 .session_persistence
                 .as_ref()
-                .map(|spec| session(spec, &at))
+                .map(|spec| session(spec, at))
                 .transpose()?,
         })
     }
 
     fn grpc(&mut self, index: u16, rule: &GrpcRouteRule) -> Result<Rule, Finding> {
-        let at = format!("spec.rules[{index}]");
+        let at = format_args!("spec.rules[{index}]");
         let default = [GrpcRouteMatch::default()];
         let matches = rule
             .matches
             .as_deref()
             .filter(|matches| !matches.is_empty())
             .unwrap_or(&default);
-        let matches = numbered(matches)
-            .map(|(number, one)| self.grpc_match(number, one, &format!("{at}.matches[{number}]")));
+        let matches = numbered(matches).map(|(number, one)| {
+            self.grpc_match(number, one, format_args!("{at}.matches[{number}]"))
+        });
         let matches = matches.collect::<Result<Vec<_>, _>>()?;
-        let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), &at, false)?;
+        let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), at, false)?;
         Ok(Rule {
             index,
             name: rule.name.as_deref().map(Arc::from),
             matches: Matches::Grpc(matches),
-            backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), &at)?,
+            backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), at)?,
             filters,
             timeouts: Timeouts::default(),
             retry: None,
             session: rule
                 .session_persistence
                 .as_ref()
-                .map(|spec| session(spec, &at))
+                .map(|spec| session(spec, at))
                 .transpose()?,
         })
     }
 
     fn layer4(&mut self, index: u16, rule: &Layer4Rule) -> Result<Rule, Finding> {
-        let at = format!("spec.rules[{index}]");
+        let at = format_args!("spec.rules[{index}]");
         let references = rule.backend_refs.as_deref().unwrap_or_default();
         let backends = numbered(references).map(|(number, reference)| {
-            self.backend(number, reference, BackendFilters::default(), &at)
+            self.backend(number, reference, BackendFilters::default(), at)
         });
         Ok(Rule {
             index,
@@ -175,7 +177,7 @@ impl Compiler<'_> {
     fn filters(
         &mut self,
         filters: &[crate::api::filter::HttpRouteFilter],
-        at: &str,
+        at: Arguments<'_>,
         of_backend: bool,
     ) -> Result<Filters, Finding> {
         let resolved = filter::resolve(
@@ -192,13 +194,17 @@ impl Compiler<'_> {
         Ok(resolved.filters)
     }
 
-    fn backends(&mut self, references: &[HttpBackendRef], at: &str) -> Result<Backends, Finding> {
+    fn backends(
+        &mut self,
+        references: &[HttpBackendRef],
+        at: Arguments<'_>,
+    ) -> Result<Backends, Finding> {
         let mut backends = Vec::with_capacity(references.len());
         for (number, reference) in numbered(references) {
-            let at = format!("{at}.backendRefs[{number}]");
+            let at = format_args!("{at}.backendRefs[{number}]");
             let filters =
-                self.filters(reference.filters.as_deref().unwrap_or_default(), &at, true)?;
-            backends.push(self.backend(number, &reference.backend, filters.into(), &at));
+                self.filters(reference.filters.as_deref().unwrap_or_default(), at, true)?;
+            backends.push(self.backend(number, &reference.backend, filters.into(), at));
         }
         Ok(Backends::new(backends))
     }
@@ -208,12 +214,12 @@ impl Compiler<'_> {
         index: u16,
         reference: &BackendRef,
         filters: BackendFilters,
-        at: &str,
+        at: Arguments<'_>,
     ) -> Backend {
         let destination = backend::destination(
             self.context,
             self.route,
-            &reference.object(),
+            BackendReference::weighted(reference, &self.route.namespace),
             &mut self.reached,
         );
         let destination = destination.map_err(|finding| {
@@ -234,16 +240,21 @@ impl Compiler<'_> {
         }
     }
 
-    fn pattern(&self, text: &str, at: &str) -> Result<Pattern, Finding> {
+    fn pattern(&self, text: &str, at: Arguments<'_>) -> Result<Pattern, Finding> {
         Pattern::parse(text, &self.context.settings.pattern_limits)
             .map_err(|error| unsupported(format!("{at}: {error}")))
     }
 
-    fn value(&self, kind: &ValueMatchType, text: &str, at: &str) -> Result<ValueMatch, Finding> {
+    fn value(
+        &self,
+        kind: &ValueMatchType,
+        text: &str,
+        at: Arguments<'_>,
+    ) -> Result<ValueMatch, Finding> {
         match kind {
             ValueMatchType::Exact => Ok(ValueMatch::Exact(text.as_bytes().into())),
             ValueMatchType::RegularExpression => Ok(ValueMatch::Pattern(
-                self.pattern(text, &format!("{at}.value"))?,
+                self.pattern(text, format_args!("{at}.value"))?,
             )),
             ValueMatchType::Other(other) => Err(unsupported(format!(
                 "{at}.type: `{}` is not supported",
@@ -256,7 +267,7 @@ impl Compiler<'_> {
         &self,
         index: u16,
         one: &HttpRouteMatch,
-        at: &str,
+        at: Arguments<'_>,
     ) -> Result<RequestMatch, Finding> {
         let method = one.method.as_deref().map(|method| {
             Method::from_bytes(method.as_bytes()).map_err(|_| {
@@ -275,10 +286,10 @@ impl Compiler<'_> {
         })
     }
 
-    fn path(&self, one: &HttpRouteMatch, at: &str) -> Result<PathMatch, Finding> {
+    fn path(&self, one: &HttpRouteMatch, at: Arguments<'_>) -> Result<PathMatch, Finding> {
         let path = one.path();
         let value = path.value();
-        let at = format!("{at}.path");
+        let at = format_args!("{at}.path");
         let canonical = || {
             let mut out = Vec::new();
             match canonical_path(value.as_bytes(), &PathPolicy::default(), &mut out) {
@@ -300,7 +311,7 @@ impl Compiler<'_> {
                 Ok(PathMatch::Prefix(prefix.into()))
             }
             PathMatchType::RegularExpression => Ok(PathMatch::Pattern(
-                self.pattern(value, &format!("{at}.value"))?,
+                self.pattern(value, format_args!("{at}.value"))?,
             )),
             PathMatchType::Other(other) => Err(unsupported(format!(
                 "{at}.type: `{}` is not supported",
@@ -310,17 +321,21 @@ impl Compiler<'_> {
     }
 
     /// Of entries with equal names only the first counts (`HTTPRouteMatch.headers`).
-    fn headers(&self, headers: &[HttpHeaderMatch], at: &str) -> Result<Vec<HeaderMatch>, Finding> {
+    fn headers(
+        &self,
+        headers: &[HttpHeaderMatch],
+        at: Arguments<'_>,
+    ) -> Result<Vec<HeaderMatch>, Finding> {
         let mut out: Vec<HeaderMatch> = Vec::new();
         for (index, header) in headers.iter().enumerate() {
-            let at = format!("{at}.headers[{index}]");
+            let at = format_args!("{at}.headers[{index}]");
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| {
                 unsupported(format!(
                     "{at}.name: `{}` is not a header name",
                     crate::problem::excerpt(&header.name)
                 ))
             })?;
-            let value = self.value(header.match_type(), &header.value, &at)?;
+            let value = self.value(header.match_type(), &header.value, at)?;
             if !out.iter().any(|earlier| earlier.name == name) {
                 out.push(HeaderMatch { name, value });
             }
@@ -331,35 +346,40 @@ impl Compiler<'_> {
     fn query(
         &self,
         parameters: &[HttpQueryParamMatch],
-        at: &str,
+        at: Arguments<'_>,
     ) -> Result<Vec<QueryMatch>, Finding> {
-        let mut out: BTreeMap<usize, QueryMatch> = BTreeMap::new();
+        let mut out: Vec<QueryMatch> = Vec::new();
         for (index, parameter) in parameters.iter().enumerate() {
-            let value = self.value(
-                parameter.match_type(),
-                &parameter.value,
-                &format!("{at}.queryParams[{index}]"),
-            )?;
-            if !out.values().any(|earlier| *earlier.name == *parameter.name) {
-                out.insert(
-                    index,
-                    QueryMatch {
-                        name: parameter.name.as_str().into(),
-                        value,
-                    },
-                );
+            let at = format_args!("{at}.queryParams[{index}]");
+            let value = self.value(parameter.match_type(), &parameter.value, at)?;
+            if !out.iter().any(|earlier| *earlier.name == *parameter.name) {
+                out.push(QueryMatch {
+                    name: parameter.name.as_str().into(),
+                    value,
+                });
             }
         }
-        Ok(out.into_values().collect())
+        Ok(out)
     }
 
-    fn grpc_match(&self, index: u16, one: &GrpcRouteMatch, at: &str) -> Result<GrpcMatch, Finding> {
+    fn grpc_match(
+        &self,
+        index: u16,
+        one: &GrpcRouteMatch,
+        at: Arguments<'_>,
+    ) -> Result<GrpcMatch, Finding> {
         let default = GrpcMethodMatch::default();
         let method = one.method.as_ref().unwrap_or(&default);
         let name = |text: &Option<String>, member: &str| {
             let text = text.as_deref().filter(|text| !text.is_empty());
-            text.map(|text| self.value(method.match_type(), text, &format!("{at}.method.{member}")))
-                .transpose()
+            text.map(|text| {
+                self.value(
+                    method.match_type(),
+                    text,
+                    format_args!("{at}.method.{member}"),
+                )
+            })
+            .transpose()
         };
         Ok(GrpcMatch {
             index,
@@ -374,25 +394,28 @@ fn unsupported(message: String) -> Finding {
     Finding::new(Reason::UnsupportedValue, message)
 }
 
-fn duration(text: Option<&Duration>, at: String) -> Result<Option<std::time::Duration>, Finding> {
+fn duration(
+    text: Option<&Duration>,
+    at: Arguments<'_>,
+) -> Result<Option<std::time::Duration>, Finding> {
     let parsed = text.map(Duration::parse).transpose();
     parsed.map_err(|error| unsupported(format!("{at}: {error}")))
 }
 
-fn timeouts(spec: Option<&HttpRouteTimeouts>, at: &str) -> Result<Timeouts, Finding> {
+fn timeouts(spec: Option<&HttpRouteTimeouts>, at: Arguments<'_>) -> Result<Timeouts, Finding> {
     let Some(spec) = spec else {
         return Ok(Timeouts::default());
     };
     Ok(Timeouts {
-        request: duration(spec.request.as_ref(), format!("{at}.timeouts.request"))?,
+        request: duration(spec.request.as_ref(), format_args!("{at}.timeouts.request"))?,
         backend_request: duration(
             spec.backend_request.as_ref(),
-            format!("{at}.timeouts.backendRequest"),
+            format_args!("{at}.timeouts.backendRequest"),
         )?,
     })
 }
 
-fn retry(spec: &HttpRouteRetry, at: &str) -> Result<Retry, Finding> {
+fn retry(spec: &HttpRouteRetry, at: Arguments<'_>) -> Result<Retry, Finding> {
     let mut codes: Vec<u16> = spec
         .codes
         .iter()
@@ -403,12 +426,15 @@ fn retry(spec: &HttpRouteRetry, at: &str) -> Result<Retry, Finding> {
     Ok(Retry {
         codes,
         attempts: u32::try_from(spec.attempts()).unwrap_or(0),
-        backoff: duration(spec.backoff.as_ref(), format!("{at}.retry.backoff"))?,
+        backoff: duration(spec.backoff.as_ref(), format_args!("{at}.retry.backoff"))?,
     })
 }
 
-pub(super) fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence, Finding> {
-    let at = format!("{at}.sessionPersistence");
+pub(super) fn session(
+    spec: &SessionSpec,
+    at: Arguments<'_>,
+) -> Result<SessionPersistence, Finding> {
+    let at = format_args!("{at}.sessionPersistence");
     let token = match spec.persistence_type() {
         SessionPersistenceType::Cookie => {
             let cookie = spec.cookie.clone().unwrap_or_default();
@@ -443,7 +469,7 @@ pub(super) fn session(spec: &SessionSpec, at: &str) -> Result<SessionPersistence
         token,
         absolute_timeout: duration(
             spec.absolute_timeout.as_ref(),
-            format!("{at}.absoluteTimeout"),
+            format_args!("{at}.absoluteTimeout"),
         )?,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::backend::{self, Reached};
+use super::backend::{self, BackendReference, Reached};
 use super::context::Context;
 use super::finding::{Finding, PolicyFinding, Reason};
 use crate::api::x_telemetry_policy::{TelemetryMode, XTelemetryPolicy};
@@ -107,7 +107,8 @@ fn tracing(
         finding.rejected.get_or_insert_with(|| invalid(message));
         return;
     };
-    if let Err(found) = backend::destination(context, key, &provider.backend_ref, reached) {
+    let reference = BackendReference::of(&provider.backend_ref, &key.namespace);
+    if let Err(found) = backend::destination(context, key, reference, reached) {
         let message = format!("spec.tracing.provider.backendRef: {}", found.message);
         finding.unresolved = Some(Finding::new(found.reason, message));
     }

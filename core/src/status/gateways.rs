@@ -252,8 +252,9 @@ fn listeners(
     listeners: &[ListenerFinding],
     facts: &Facts,
 ) -> Vec<ListenerStatus> {
+    let counts = resolved.attached.get(owner);
     let status = |(number, listener): (usize, &ListenerFinding)| {
-        let attached = resolved.attached.get(&(owner.clone(), number));
+        let attached = counts.and_then(|counts| counts.get(number));
         let unavailable = facts.unavailable.get(&(gateway.clone(), listener.port));
         let attached = attached.and_then(|count| u32::try_from(*count).ok());
         listener_status(owner, listener, unavailable, attached.unwrap_or(0))

@@ -4,41 +4,38 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::key::{Kind, NamespacedName, ObjectKey};
-use crate::resolve::backend;
-use crate::resolve::context::{Context, Looked};
+use crate::resolve::context::{Context, Inputs};
 use crate::resolve::finding::PolicyFinding;
+use crate::resolve::graph::Graph;
 use crate::resolve::policy::BackendPolicies;
-use crate::resolve::{Settings, endpoints};
-use crate::resources::Resources;
+use crate::resolve::{backend, endpoints};
 
 use super::{State, Work};
 
+const POLICIES: [Kind; 2] = [Kind::BackendTlsPolicy, Kind::XBackendTrafficPolicy];
+
 impl State {
-    pub(super) fn update_policies(
-        &mut self,
-        resources: &Resources,
-        settings: &Settings,
-        work: &mut Work,
-    ) {
+    pub(super) fn update_policies(&mut self, inputs: Inputs<'_>, work: &mut Work) {
         let none = BackendPolicies::default();
-        let context = Context::new(resources, settings, &none);
-        let kinds = [Kind::BackendTlsPolicy, Kind::XBackendTrafficPolicy];
-        for key in Self::dirty_of(work, &kinds) {
+        let context = Context::new(inputs, &none);
+        let dirty = POLICIES.map(|kind| work.dirty(kind));
+        for key in dirty.into_iter().flatten() {
             let backends = self.policies.update(&context, &key);
             for target in self.policies.targets(&key) {
-                context.look(Looked::Object(target.clone()));
+                context.resource((target.kind, &target.namespace, &target.name));
             }
-            self.set_looked(&key, context.take_looked());
+            let mut graph = inputs.graph.borrow_mut();
+            graph.set([(key, context.take_looked())]);
             for backend in backends {
-                self.mark_lookers(&Looked::Object(backend.clone()), work);
-                work.backends.insert(backend);
+                work.mark(graph.lookers(&backend));
+                work.shifted.backends.insert(Arc::new(backend));
             }
         }
     }
 
     pub(super) fn set_policy(
         &mut self,
-        key: ObjectKey,
+        key: Arc<ObjectKey>,
         finding: Option<PolicyFinding>,
         work: &mut Work,
     ) {
@@ -49,89 +46,76 @@ impl State {
             Some(finding) => self.resolved.policies.insert(key.clone(), finding),
             None => self.resolved.policies.remove(&key),
         };
-        work.touched.findings.insert(key);
-    }
-
-    pub(super) fn ancestors<'k>(
-        &self,
-        backends: impl Iterator<Item = &'k ObjectKey>,
-    ) -> BTreeSet<NamespacedName> {
-        backends
-            .filter_map(|backend| self.users.get(backend))
-            .flat_map(|users| users.keys().cloned())
-            .collect()
+        work.touched.findings.push(key);
     }
 
     /// What policies and XBackends come to: which Gateways they matter to is known last.
-    pub(super) fn update_findings(
-        &mut self,
-        resources: &Resources,
-        settings: &Settings,
-        work: &mut Work,
-    ) {
-        let kinds = [Kind::BackendTlsPolicy, Kind::XBackendTrafficPolicy];
-        let mut keys: BTreeSet<ObjectKey> = Self::dirty_of(work, &kinds).into_iter().collect();
-        for backend in &work.backends {
-            keys.extend(self.policies.about(backend));
+    pub(super) fn update_findings(&mut self, inputs: Inputs<'_>, work: &mut Work) {
+        let dirty = POLICIES.into_iter().flat_map(|kind| work.dirty(kind));
+        let mut keys: BTreeSet<Arc<ObjectKey>> = dirty.collect();
+        for backend in &work.shifted.backends {
+            keys.extend(self.policies.about(backend).into_iter().map(Arc::new));
         }
         let mut found = Vec::new();
-        let context = Context::new(resources, settings, &self.policies);
+        let context = Context::new(inputs, &self.policies);
         for key in keys {
-            let finding = self
-                .policies
-                .verdict(&context, &key)
-                .map(|verdict| PolicyFinding {
-                    ancestors: self.ancestors(self.policies.targets(&key)),
-                    rejected: verdict.rejected,
-                    unresolved: verdict.unresolved,
-                });
+            let verdict = self.policies.verdict(&context, &key);
+            let graph = inputs.graph.borrow();
+            let finding = verdict.map(|verdict| PolicyFinding {
+                ancestors: ancestors(&graph, self.policies.targets(&key)),
+                rejected: verdict.rejected,
+                unresolved: verdict.unresolved,
+            });
             found.push((key, finding));
         }
-        let mut backends: BTreeSet<ObjectKey> = Self::dirty_of(work, &[Kind::XBackend])
-            .into_iter()
-            .collect();
-        let users = work
-            .backends
-            .iter()
-            .filter(|key| key.kind == Kind::XBackend);
-        backends.extend(users.cloned());
+        let mut backends: BTreeSet<Arc<ObjectKey>> =
+            work.dirty(Kind::XBackend).into_iter().collect();
+        let users = work.shifted.backends.iter();
+        backends.extend(users.filter(|key| key.kind == Kind::XBackend).cloned());
         context.take_looked();
-        let mut looks = Vec::new();
         for key in backends {
-            let object = resources.x_backend(&key.namespace, &key.name);
+            let object = inputs.resources.x_backend(&key.namespace, &key.name);
             let finding = object.map(|object| {
                 let tls = backend::x_backend_tls(&context, &key, object);
                 PolicyFinding {
-                    ancestors: self.ancestors(std::iter::once(&key)),
+                    ancestors: ancestors(&inputs.graph.borrow(), std::iter::once(&*key)),
                     rejected: backend::unusable(&key, object)
                         .or_else(|| tls.and_then(|tls| tls.rejected)),
                     unresolved: None,
                 }
             });
-            looks.push((key.clone(), context.take_looked()));
+            let mut graph = inputs.graph.borrow_mut();
+            graph.set([(key.clone(), context.take_looked())]);
             found.push((key, finding));
-        }
-        for (key, looked) in looks {
-            self.set_looked(&key, looked);
         }
         for (key, finding) in found {
             self.set_policy(key, finding, work);
         }
     }
 
-    pub(super) fn update_endpoints(&mut self, resources: &Resources, work: &mut Work) {
-        for port in std::mem::take(&mut work.ports) {
-            if !self.ports.contains_key(&port) {
+    pub(super) fn update_endpoints(&mut self, inputs: Inputs<'_>, work: &mut Work) {
+        let graph = inputs.graph.borrow();
+        for port in std::mem::take(&mut work.shifted.ports) {
+            if !graph.uses(&port) {
                 if self.resolved.endpoints.remove(&port).is_some() {
                     work.touched.endpoints.insert(port);
                 }
                 continue;
             }
-            let new = endpoints::of(resources, &port);
+            let new = endpoints::of(inputs.resources, &port);
             if self.resolved.endpoints.get(&port).map(AsRef::as_ref) != Some(&new) {
                 self.resolved.endpoints.insert(port.clone(), Arc::new(new));
                 work.touched.endpoints.insert(port);
             }
         }
     }
+}
+
+fn ancestors<'k>(
+    graph: &Graph,
+    backends: impl Iterator<Item = &'k ObjectKey>,
+) -> BTreeSet<NamespacedName> {
+    backends
+        .flat_map(|backend| graph.gateways(backend).cloned())
+        .collect()
 }

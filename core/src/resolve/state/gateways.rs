@@ -1,25 +1,27 @@
 //! Classes, Gateways, ListenerSets and telemetry: judged by themselves, then beside each other.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resolve::backend::Reached;
-use crate::resolve::context::{Context, Looked};
+use crate::resolve::context::{Context, Inputs};
 use crate::resolve::finding::{ClassFinding, GatewayFinding, ListenerFinding, ListenerSetFinding};
-use crate::resolve::telemetry;
-use crate::resolve::{Settings, class, gateway};
-use crate::resources::Resources;
+use crate::resolve::graph::Graph;
+use crate::resolve::telemetry::{self, Telemetry};
+use crate::resolve::{class, gateway};
 
 use super::{Changed, State, Work};
 
 impl State {
     pub(super) fn update_classes(
         &mut self,
-        resources: &Resources,
-        settings: &Settings,
+        inputs: Inputs<'_>,
         changes: &[Changed],
         work: &mut Work,
     ) {
+        let resources = inputs.resources;
         let about = |change: &Changed| {
             matches!(
                 change.key.kind,
@@ -29,7 +31,7 @@ impl State {
         if !changes.iter().any(about) && !self.resolved.classes.is_empty() {
             return;
         }
-        let mut classes = class::classes(resources, settings);
+        let mut classes = class::classes(resources, inputs.settings);
         for (_, gateway) in resources.gateways() {
             if let Some(class) = classes.get_mut(&gateway.spec.gateway_class_name) {
                 class.used = true;
@@ -45,27 +47,28 @@ impl State {
             let (before, after) = (old.get(name), new.get(name));
             if before != after {
                 let key = ObjectKey::new(Kind::GatewayClass, "", name.clone());
-                work.touched.findings.insert(key);
+                work.touched.findings.push(Arc::new(key));
             }
             if served(before) != served(after) {
                 others.insert(name);
             }
         }
-        let gateways = resources.gateways();
-        let gateways =
-            gateways.filter(|(_, gateway)| others.contains(&gateway.spec.gateway_class_name));
-        work.dirty.extend(gateways.map(|(key, _)| key.clone()));
+        for (key, gateway) in resources.gateways() {
+            if others.contains(&gateway.spec.gateway_class_name) {
+                work.mark([&Arc::new(key.clone())]);
+            }
+        }
     }
 
-    pub(super) fn update_gateways(
-        &mut self,
-        resources: &Resources,
-        settings: &Settings,
-        work: &mut Work,
-    ) {
+    pub(super) fn update_gateways(&mut self, inputs: Inputs<'_>, work: &mut Work) {
+        let Inputs {
+            resources,
+            settings,
+            graph,
+        } = inputs;
         let policies = std::mem::take(&mut self.policies);
-        let context = Context::new(resources, settings, &policies);
-        let gateways = Self::dirty_of(work, &[Kind::Gateway]);
+        let context = Context::new(inputs, &policies);
+        let gateways = work.dirty(Kind::Gateway);
         for key in &gateways {
             let found = resources
                 .gateway(&key.namespace, &key.name)
@@ -82,16 +85,19 @@ impl State {
                     self.gateways.remove(&key.namespaced_name());
                 }
             }
-            self.set_looked(key, context.take_looked());
-            self.mark_lookers(&Looked::Object(key.clone()), work);
+            let mut graph = graph.borrow_mut();
+            graph.set([(key.clone(), context.take_looked())]);
+            work.mark(graph.lookers(key));
         }
-        let sets = Self::dirty_of(work, &[Kind::ListenerSet]);
+        let sets = work.dirty(Kind::ListenerSet);
         for key in &sets {
             self.judge_set(&context, key);
+            let looked = context.take_looked();
+            graph.borrow_mut().set([(key.clone(), looked)]);
         }
-        let telemetry = !Self::dirty_of(work, &[Kind::XTelemetryPolicy]).is_empty();
+        let telemetry = work.dirty.contains_key(&Kind::XTelemetryPolicy);
         if !gateways.is_empty() || telemetry {
-            self.update_telemetry(&context, work);
+            self.update_telemetry(&context, graph, work);
         }
         self.policies = policies;
         if gateways.is_empty() && sets.is_empty() && !telemetry {
@@ -104,7 +110,7 @@ impl State {
                 gateway.telemetry = Some(winner.clone());
             }
         }
-        self.take_merged(merged, merged_sets, work);
+        self.take_merged(&mut graph.borrow_mut(), merged, merged_sets, work);
     }
 
     pub(super) fn judge_set(&mut self, context: &Context<'_>, key: &ObjectKey) {
@@ -112,7 +118,7 @@ impl State {
         let set = context.resources.listener_set(&key.namespace, &key.name);
         let parent = set.and_then(|set| Some((set, gateway::parent(key, set)?)));
         let finding = parent.and_then(|(set, parent)| {
-            context.look(Looked::Object(parent.clone()));
+            context.resource((parent.kind, &parent.namespace, &parent.name));
             let judged = self.gateways.get(&parent.namespaced_name())?;
             let spec = context.resources.gateway(&parent.namespace, &parent.name)?;
             let rejected = judged.rejected.as_ref();
@@ -128,46 +134,40 @@ impl State {
             Some(finding) => self.sets.insert(name, finding),
             None => self.sets.remove(&name),
         };
-        self.set_looked(key, context.take_looked());
     }
 
-    pub(super) fn update_telemetry(&mut self, context: &Context<'_>, work: &mut Work) {
+    pub(super) fn update_telemetry(
+        &mut self,
+        context: &Context<'_>,
+        graph: &RefCell<Graph>,
+        work: &mut Work,
+    ) {
         let new = telemetry::all(context, |name| self.gateways.contains_key(name));
         let looked = context.take_looked();
         let old = std::mem::replace(&mut self.telemetry, new);
+        let new = &self.telemetry;
         // All policies are judged together, so each stands for all that was looked at.
-        let keys: BTreeSet<ObjectKey> = old
-            .findings
-            .keys()
-            .chain(self.telemetry.findings.keys())
-            .cloned()
-            .collect();
-        for key in &keys {
-            let here = self.telemetry.findings.contains_key(key);
-            self.set_looked(key, if here { looked.clone() } else { Vec::new() });
-        }
+        let keys: BTreeSet<&ObjectKey> = old.findings.keys().chain(new.findings.keys()).collect();
+        let keys: Vec<Arc<ObjectKey>> = keys.into_iter().cloned().map(Arc::new).collect();
+        let mut graph = graph.borrow_mut();
+        graph.set(keys.iter().map(|key| {
+            let here = new.findings.contains_key(&**key);
+            let looked = if here { looked.clone() } else { Vec::new() };
+            (key.clone(), looked)
+        }));
+        let gateways = |telemetry: &Telemetry, key: &ObjectKey| -> Vec<Arc<NamespacedName>> {
+            let finding = telemetry.findings.get(key).into_iter();
+            let ancestors = finding.flat_map(|finding| &finding.ancestors);
+            ancestors.cloned().map(Arc::new).collect()
+        };
         for (key, reached) in &old.reached {
-            let gateways = old
-                .findings
-                .get(key)
-                .map(|finding| finding.ancestors.clone());
-            self.release(reached, &gateways.unwrap_or_default(), work);
+            graph.release(reached, &gateways(&old, key), &mut work.shifted);
         }
-        let new: Vec<(Reached, BTreeSet<NamespacedName>)> = self
-            .telemetry
-            .reached
-            .iter()
-            .map(|(key, reached)| {
-                let finding = self.telemetry.findings.get(key);
-                let gateways = finding.map(|finding| finding.ancestors.clone());
-                (reached.clone(), gateways.unwrap_or_default())
-            })
-            .collect();
-        for (reached, gateways) in new {
-            self.hold(&reached, &gateways, work);
+        for (key, reached) in &new.reached {
+            graph.hold(reached, &gateways(new, key), &mut work.shifted);
         }
         for key in keys {
-            let finding = self.telemetry.findings.get(&key).cloned();
+            let finding = self.telemetry.findings.get(&*key).cloned();
             self.set_policy(key, finding, work);
         }
     }
@@ -175,13 +175,13 @@ impl State {
     /// Takes findings up that were put beside each other, and marks the routes that hang on those that are others.
     pub(super) fn take_merged(
         &mut self,
+        graph: &mut Graph,
         gateways: BTreeMap<NamespacedName, GatewayFinding>,
         sets: BTreeMap<NamespacedName, ListenerSetFinding>,
         work: &mut Work,
     ) {
         let old = std::mem::replace(&mut self.resolved.gateways, gateways);
         let old_sets = std::mem::replace(&mut self.resolved.listener_sets, sets);
-        let mut routes = Vec::new();
         let mut reached: Vec<(Reached, NamespacedName, bool)> = Vec::new();
         let new = &self.resolved.gateways;
         let names: BTreeSet<&NamespacedName> = old.keys().chain(new.keys()).collect();
@@ -192,7 +192,7 @@ impl State {
                 .collect::<BTreeSet<_>>()
         };
         if scoped(&old) != scoped(new) {
-            routes.push(Looked::DefaultGateways);
+            work.mark(graph.default_seekers());
         }
         let mut note = |finding: &[ListenerFinding], gateway: &NamespacedName, hold: bool| {
             for listener in finding {
@@ -205,6 +205,7 @@ impl State {
                 continue;
             }
             let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
+            let key = Arc::new(key);
             let (a, b) = (
                 before.map_or(&[][..], |finding| &finding.listeners),
                 after.map_or(&[][..], |finding| &finding.listeners),
@@ -212,7 +213,7 @@ impl State {
             note(a, name, false);
             note(b, name, true);
             if before.is_some() != after.is_some() || !same_for_routes(a, b) {
-                routes.push(Looked::Parent(key.clone()));
+                work.mark(graph.seekers(&key));
             }
             work.touched.gateways.insert(name.clone());
             work.owners.insert(key);
@@ -225,6 +226,7 @@ impl State {
                 continue;
             }
             let key = ObjectKey::new(Kind::ListenerSet, name.namespace.clone(), name.name.clone());
+            let key = Arc::new(key);
             let (a, b) = (
                 before.map_or(&[][..], |finding| &finding.listeners),
                 after.map_or(&[][..], |finding| &finding.listeners),
@@ -239,18 +241,15 @@ impl State {
                 finding.map(|finding| (finding.gateway.clone(), finding.rejected.clone()))
             };
             if head(before) != head(after) || !same_for_routes(a, b) {
-                routes.push(Looked::Parent(key.clone()));
+                work.mark(graph.seekers(&key));
             }
             work.owners.insert(key);
         }
-        for looked in routes {
-            self.mark_lookers(&looked, work);
-        }
         for (reached, gateway, hold) in reached {
-            let gateways = BTreeSet::from([gateway]);
+            let gateways = [Arc::new(gateway)];
             match hold {
-                true => self.hold(&reached, &gateways, work),
-                false => self.release(&reached, &gateways, work),
+                true => graph.hold(&reached, &gateways, &mut work.shifted),
+                false => graph.release(&reached, &gateways, &mut work.shifted),
             }
         }
         work.touched.findings.extend(work.owners.iter().cloned());

@@ -1,142 +1,63 @@
 //! What a change is about: who looked at it, and which ports it is behind.
 
+use std::sync::Arc;
+
 use crate::api::Object;
 use crate::key::{Kind, ObjectKey};
-use crate::resolve::context::{GrantQuery, Looked};
 use crate::resolve::grant;
-use crate::resources::{Resource, Resources, SERVICE_NAME};
-use crate::rule::ServicePort;
+use crate::resolve::graph::Graph;
+use crate::resources::{Resource, SERVICE_NAME};
 
 use super::{Changed, State, Work};
 
 impl State {
-    /// Whoever looked at something becomes dirty.
-    pub(super) fn mark_lookers(&self, looked: &Looked, work: &mut Work) {
-        if let Some(lookers) = self.lookers.get(looked) {
-            work.dirty.extend(lookers.iter().cloned());
-        }
-    }
-
-    pub(super) fn set_looked(&mut self, who: &ObjectKey, looked: Vec<Looked>) {
-        let old = match looked.is_empty() {
-            true => self.looked.remove(who),
-            false => self.looked.insert(who.clone(), looked.clone()),
-        };
-        let old = old.unwrap_or_default();
-        if old == looked {
-            return;
-        }
-        for one in &old {
-            if looked.binary_search(one).is_ok() {
-                continue;
-            }
-            if let Some(lookers) = self.lookers.get_mut(one) {
-                lookers.remove(who);
-                if lookers.is_empty() {
-                    self.lookers.remove(one);
-                }
-            }
-        }
-        for one in looked {
-            if old.binary_search(&one).is_err() {
-                self.lookers.entry(one).or_default().insert(who.clone());
-            }
-        }
-    }
-
-    pub(super) fn mark(&self, resources: &Resources, changes: &[Changed], work: &mut Work) {
+    pub(super) fn mark(&self, graph: &Graph, changes: &[Changed], work: &mut Work) {
         for change in changes {
-            let new = resources.get(&change.key);
-            if self.resolved.finds(&change.key) {
+            if self.finds(&change.key) {
                 // Its generation may be another.
-                work.touched.findings.insert(change.key.clone());
+                work.touched.findings.push(change.key.clone());
             }
-            if !matters(change.old.as_deref(), new.map(AsRef::as_ref)) {
+            if !matters(change.old.as_deref(), change.new.as_deref()) {
                 continue;
             }
-            work.dirty.insert(change.key.clone());
-            self.mark_lookers(&Looked::Object(change.key.clone()), work);
-            for resource in [change.old.as_ref(), new].into_iter().flatten() {
-                self.mark_about(resource, work);
+            work.mark([&change.key]);
+            work.mark(graph.lookers(&change.key));
+            for resource in [&change.old, &change.new].into_iter().flatten() {
+                mark_about(graph, resource, work);
             }
         }
     }
 
-    /// Marks what an object is about without being looked at by name.
-    pub(super) fn mark_about(&self, resource: &Resource, work: &mut Work) {
-        let key = resource.key();
-        match resource.object() {
-            Object::ReferenceGrant(grant) => {
-                for (query, all) in grant::about(&key.namespace, grant) {
-                    if !all {
-                        self.mark_lookers(&Looked::Grant(query), work);
-                        continue;
-                    }
-                    let same = |other: &GrantQuery| {
-                        let named = GrantQuery {
-                            to_name: String::new(),
-                            ..other.clone()
-                        };
-                        named == query
-                    };
-                    let lookers = self.lookers.range(Looked::Grant(query.clone())..);
-                    for (looked, lookers) in lookers {
-                        match looked {
-                            Looked::Grant(other) if same(other) => {
-                                work.dirty.extend(lookers.iter().cloned());
-                            }
-                            _ => break,
-                        }
-                    }
-                }
-            }
-            Object::EndpointSlice(slice) => {
-                if let Some(service) = slice.metadata.label(SERVICE_NAME) {
-                    self.mark_ports(Kind::Service, &key.namespace, Some(service), work);
-                }
-            }
-            Object::Service(_) => {
-                self.mark_ports(Kind::Service, &key.namespace, Some(&key.name), work);
-            }
-            Object::XBackend(_) => {
-                self.mark_ports(Kind::XBackend, &key.namespace, Some(&key.name), work);
-            }
-            Object::Pod(_) => self.mark_ports(Kind::XBackend, &key.namespace, None, work),
-            _ => {}
+    fn finds(&self, key: &Arc<ObjectKey>) -> bool {
+        let routes = &self.resolved.routes;
+        // A first resolution finds nothing yet.
+        match key.kind {
+            kind if kind.is_route() => !routes.is_empty() && routes.contains_key(key),
+            _ => self.resolved.finds(key),
         }
     }
+}
 
-    pub(super) fn mark_ports(
-        &self,
-        kind: Kind,
-        namespace: &str,
-        name: Option<&str>,
-        work: &mut Work,
-    ) {
-        let first = ServicePort {
-            kind,
-            namespace: namespace.into(),
-            name: name.unwrap_or_default().into(),
-            port: 0,
-        };
-        let ports = self.ports.range(first..).map(|(port, _)| port);
-        let ports = ports.take_while(|port| {
-            port.kind == kind
-                && *port.namespace == *namespace
-                && name.is_none_or(|name| *port.name == *name)
-        });
-        work.ports.extend(ports.cloned());
-    }
-
-    pub(super) fn dirty_of(work: &Work, kinds: &[Kind]) -> Vec<ObjectKey> {
-        let of = |kind: &Kind| {
-            let kind = *kind;
-            work.dirty
-                .range(ObjectKey::new(kind, "", "")..)
-                .take_while(move |key| key.kind == kind)
-                .cloned()
-        };
-        kinds.iter().flat_map(of).collect()
+/// Marks what an object is about without being looked at by name.
+fn mark_about(graph: &Graph, resource: &Resource, work: &mut Work) {
+    let key = resource.key();
+    let ports = &mut work.shifted.ports;
+    match resource.object() {
+        Object::ReferenceGrant(grant) => {
+            for query in grant::about(&key.namespace, grant) {
+                work.mark(graph.askers(&query));
+            }
+        }
+        Object::EndpointSlice(slice) => {
+            if let Some(service) = slice.metadata.label(SERVICE_NAME) {
+                ports.extend(graph.ports((Kind::Service, &key.namespace, service)));
+            }
+        }
+        Object::Service(_) | Object::XBackend(_) => {
+            ports.extend(graph.ports((key.kind, &key.namespace, &key.name)));
+        }
+        Object::Pod(_) => ports.extend(graph.ports_in(Kind::XBackend, &key.namespace)),
+        _ => {}
     }
 }
 

@@ -7,25 +7,28 @@ mod gateways;
 mod mark;
 mod routes;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::attach::ListenerId;
 use super::backend::Reached;
-use super::context::Looked;
+use super::context::Inputs;
 use super::finding::{GatewayFinding, ListenerSetFinding};
+use super::graph::{Graph, Shifted};
 use super::policy::BackendPolicies;
 use super::telemetry::Telemetry;
 use super::{Resolved, Settings};
-use crate::key::{NamespacedName, ObjectKey};
+use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resources::{Resource, Resources};
-use crate::rule::{Route, ServicePort};
+use crate::rule::{Route, Routes, ServicePort};
 
-/// An object that is another than before: as it was.
+/// An object that is another than before.
 #[derive(Clone, Debug)]
 pub(crate) struct Changed {
-    pub(crate) key: ObjectKey,
+    pub(crate) key: Arc<ObjectKey>,
     pub(crate) old: Option<Arc<Resource>>,
+    pub(crate) new: Option<Arc<Resource>>,
 }
 
 /// What a change came to.
@@ -35,8 +38,8 @@ pub(crate) struct Touched {
     pub(crate) gateways: BTreeSet<NamespacedName>,
     /// Service ports whose addresses are others, or gone.
     pub(crate) endpoints: BTreeSet<ServicePort>,
-    /// Objects whose findings are others, or gone.
-    pub(crate) findings: BTreeSet<ObjectKey>,
+    /// Objects whose findings are others, or gone; some more than once.
+    pub(crate) findings: Vec<Arc<ObjectKey>>,
 }
 
 /// How what is resolved hangs together.
@@ -49,38 +52,51 @@ pub(crate) struct State {
     /// Gateways and ListenerSets, each judged by itself.
     gateways: BTreeMap<NamespacedName, GatewayFinding>,
     sets: BTreeMap<NamespacedName, ListenerSetFinding>,
-    routes: BTreeMap<ObjectKey, Links>,
+    routes: BTreeMap<Arc<ObjectKey>, Links>,
     /// The routes of each listener, by the position of the listener.
-    attached: BTreeMap<ObjectKey, Vec<BTreeMap<ObjectKey, Arc<Route>>>>,
-    lookers: BTreeMap<Looked, BTreeSet<ObjectKey>>,
-    looked: BTreeMap<ObjectKey, Vec<Looked>>,
-    /// Which Gateways reach a Service or XBackend, and over how many references.
-    users: BTreeMap<ObjectKey, BTreeMap<NamespacedName, u32>>,
-    /// How many objects refer to a port.
-    ports: BTreeMap<ServicePort, u32>,
+    attached: BTreeMap<Arc<ObjectKey>, Vec<Routes>>,
+    graph: Graph,
 }
 
 /// What a route hangs on.
 #[derive(Clone, Debug)]
 struct Links {
     route: Arc<Route>,
-    listeners: BTreeSet<ListenerId>,
-    gateways: BTreeSet<NamespacedName>,
+    /// Ascending.
+    listeners: Box<[ListenerId]>,
+    /// Ascending.
+    gateways: Box<[Arc<NamespacedName>]>,
     reached: Reached,
 }
 
 /// What is on its way through one update.
 #[derive(Debug, Default)]
 struct Work {
-    dirty: BTreeSet<ObjectKey>,
+    /// What has to be judged again, by kind; some more than once.
+    dirty: BTreeMap<Kind, Vec<Arc<ObjectKey>>>,
     /// Listeners with other routes.
     listeners: BTreeSet<ListenerId>,
     /// Gateways and ListenerSets with other findings, or gone.
-    owners: BTreeSet<ObjectKey>,
-    /// Backends that other Gateways reach, or that other policies are about.
-    backends: BTreeSet<ObjectKey>,
-    ports: BTreeSet<ServicePort>,
+    owners: BTreeSet<Arc<ObjectKey>>,
+    /// Ports that are used or served otherwise, backends that other Gateways reach or that other policies are about.
+    shifted: Shifted,
     touched: Touched,
+}
+
+impl Work {
+    fn mark<'k>(&mut self, keys: impl IntoIterator<Item = &'k Arc<ObjectKey>>) {
+        for key in keys {
+            self.dirty.entry(key.kind).or_default().push(key.clone());
+        }
+    }
+
+    /// What is dirty of a kind, in order, each once.
+    fn dirty(&self, kind: Kind) -> Vec<Arc<ObjectKey>> {
+        let mut keys = self.dirty.get(&kind).cloned().unwrap_or_default();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
 }
 
 impl State {
@@ -94,14 +110,22 @@ impl State {
     ) -> Touched {
         let mut work = Work::default();
         std::mem::swap(&mut self.resolved, resolved);
-        self.mark(resources, changes, &mut work);
-        self.update_policies(resources, settings, &mut work);
-        self.update_classes(resources, settings, changes, &mut work);
-        self.update_gateways(resources, settings, &mut work);
-        self.update_routes(resources, settings, &mut work);
+        let graph = RefCell::new(std::mem::take(&mut self.graph));
+        let inputs = Inputs {
+            resources,
+            settings,
+            graph: &graph,
+        };
+        self.mark(&graph.borrow(), changes, &mut work);
+        self.update_policies(inputs, &mut work);
+        self.update_classes(inputs, changes, &mut work);
+        self.update_gateways(inputs, &mut work);
+        self.update_routes(inputs, &mut work);
         self.update_listeners(&mut work);
-        self.update_findings(resources, settings, &mut work);
-        self.update_endpoints(resources, &mut work);
+        self.update_findings(inputs, &mut work);
+        self.update_endpoints(inputs, &mut work);
+        self.graph = graph.into_inner();
+        self.graph.sweep();
         std::mem::swap(&mut self.resolved, resolved);
         work.touched
     }

@@ -5,127 +5,161 @@ use std::sync::Arc;
 
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resolve::attach::{self, Attached, ListenerId, Parents};
-use crate::resolve::backend::Reached;
-use crate::resolve::context::{Context, Looked};
-use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding};
-use crate::resolve::{Settings, view};
-use crate::resources::Resources;
-use crate::rule::{Listener, Route};
+use crate::resolve::context::{Context, Inputs};
+use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding, RouteFinding};
+use crate::resolve::graph::{self, Graph, Node};
+use crate::resolve::view;
+use crate::rule::{Listener, Route, Routes};
 
 use super::{Links, State, Work};
 
+/// Routes that are not known yet are put in together: of a first resolution that costs no search.
+#[derive(Default)]
+struct New {
+    hung: BTreeMap<ListenerId, Vec<Arc<Route>>>,
+    findings: Vec<(Arc<ObjectKey>, RouteFinding)>,
+    links: Vec<(Arc<ObjectKey>, Links)>,
+}
+
 impl State {
-    pub(super) fn update_routes(
-        &mut self,
-        resources: &Resources,
-        settings: &Settings,
-        work: &mut Work,
-    ) {
-        let kinds: Vec<Kind> = Kind::all().filter(|kind| kind.is_route()).collect();
-        let dirty = Self::dirty_of(work, &kinds);
-        let mut found: Vec<(ObjectKey, Option<Attached>, Vec<Looked>)> =
-            Vec::with_capacity(dirty.len());
+    pub(super) fn update_routes(&mut self, inputs: Inputs<'_>, work: &mut Work) {
+        let kinds = Kind::all().filter(|kind| kind.is_route());
+        let dirty: Vec<Arc<ObjectKey>> = kinds.flat_map(|kind| work.dirty(kind)).collect();
+        self.resize(work);
+        let mut found: Vec<(Option<Attached>, Vec<Node>)> = Vec::with_capacity(dirty.len());
         {
-            let context = Context::new(resources, settings, &self.policies);
-            let parents = Parents {
-                gateways: &self.resolved.gateways,
-                sets: &self.resolved.listener_sets,
-            };
-            for key in dirty {
-                let view = resources
-                    .get(&key)
-                    .and_then(|resource| view::view(resource));
-                let attached = view.and_then(|view| attach::route(&context, &view, parents));
-                found.push((key, attached, context.take_looked()));
-            }
+            let context = Context::new(inputs, &self.policies);
+            let parents = Parents::new(&self.resolved.gateways, &self.resolved.listener_sets);
+            inputs.resources.each(&dirty, |resource| {
+                let view = resource.and_then(|resource| view::view(resource));
+                let attached = view.and_then(|view| attach::route(&context, &view, &parents));
+                found.push((attached, context.take_looked()));
+            });
         }
+        let mut graph = inputs.graph.borrow_mut();
+        let mut new = New::default();
+        let mut looks = Vec::with_capacity(dirty.len());
+        for (key, (attached, looked)) in dirty.into_iter().zip(found) {
+            self.take_route(&key, attached, &mut graph, &mut new, work);
+            looks.push((key, looked));
+        }
+        graph.set(looks);
+        graph::add_all(&mut self.routes, new.links);
+        graph::add_all(&mut self.resolved.routes, new.findings);
+        for (id, routes) in new.hung {
+            self.hang(&id, routes);
+            work.listeners.insert(id);
+        }
+    }
+
+    /// Makes room for the routes of listeners that are new.
+    fn resize(&mut self, work: &Work) {
         for owner in &work.owners {
             let name = owner.namespaced_name();
+            let resolved = &self.resolved;
             let count = match owner.kind {
-                Kind::Gateway => self.resolved.gateways.get(&name).map(|g| g.listeners.len()),
-                _ => self
-                    .resolved
-                    .listener_sets
-                    .get(&name)
-                    .map(|set| set.listeners.len()),
+                Kind::Gateway => resolved.gateways.get(&name).map(|g| g.listeners.len()),
+                _ => {
+                    let set = resolved.listener_sets.get(&name);
+                    set.map(|set| set.listeners.len())
+                }
             };
             match count {
                 Some(count) => self
                     .attached
                     .entry(owner.clone())
                     .or_default()
-                    .resize(count, BTreeMap::new()),
+                    .resize(count, Routes::default()),
                 None => {
                     self.attached.remove(owner);
                 }
             }
         }
-        for (key, attached, looked) in found {
-            self.set_looked(&key, looked);
-            self.take_route(key, attached, work);
+    }
+
+    fn hang(&mut self, (owner, number): &ListenerId, new: Vec<Arc<Route>>) {
+        let listeners = self.attached.get_mut(owner);
+        let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(*number)) else {
+            return;
+        };
+        if new.len() < 16 + routes.len() / 8 {
+            for route in new {
+                routes.insert(route);
+            }
+        } else {
+            *routes = routes.iter().cloned().chain(new).collect();
         }
     }
 
-    pub(super) fn take_route(
+    fn take_route(
         &mut self,
-        key: ObjectKey,
+        key: &Arc<ObjectKey>,
         attached: Option<Attached>,
+        graph: &mut Graph,
+        new: &mut New,
         work: &mut Work,
     ) {
-        let old = self.routes.remove(&key);
+        let old = self.routes.remove(key);
         let Some(mut attached) = attached else {
             if let Some(old) = old {
-                self.unhang(&key, &old.listeners, work);
-                self.release(&old.reached, &old.gateways, work);
-                self.resolved.routes.remove(&key);
-                work.touched.findings.insert(key);
+                self.unhang(key, &old.listeners, work);
+                graph.release(&old.reached, &old.gateways, &mut work.shifted);
+                self.resolved.routes.remove(key);
+                work.touched.findings.push(key.clone());
             }
             return;
         };
-        let same = old.as_ref().is_some_and(|old| old.route == attached.route);
+        let (mut hangs, mut holds) = (true, true);
         if let Some(old) = &old {
+            let same = old.route == attached.route;
             if same {
                 attached.route = old.route.clone();
+            } else {
+                attached.route = keep_rules(&old.route, attached.route);
             }
-            if !same || old.listeners != attached.listeners {
-                self.unhang(&key, &old.listeners, work);
+            let listeners = *old.listeners == *attached.listeners;
+            hangs = !same || !listeners;
+            if !listeners {
+                self.unhang(key, &old.listeners, work);
             }
-            if old.reached != attached.reached || old.gateways != attached.gateways {
-                self.release(&old.reached, &old.gateways, work);
-            }
-        }
-        let moved = |old: &Links| !same || old.listeners != attached.listeners;
-        if old.as_ref().is_none_or(moved) {
-            for (owner, number) in &attached.listeners {
-                if let Some(routes) = self
-                    .attached
-                    .get_mut(owner)
-                    .and_then(|listeners| listeners.get_mut(*number))
-                {
-                    routes.insert(key.clone(), attached.route.clone());
-                    work.listeners.insert((owner.clone(), *number));
-                }
+            holds = old.reached != attached.reached || *old.gateways != *attached.gateways;
+            if holds {
+                graph.release(&old.reached, &old.gateways, &mut work.shifted);
             }
         }
-        let reaches =
-            |old: &Links| old.reached != attached.reached || old.gateways != attached.gateways;
-        if old.as_ref().is_none_or(reaches) {
-            self.hold(&attached.reached, &attached.gateways, work);
+        if hangs {
+            for id in &attached.listeners {
+                let routes = match new.hung.get_mut(id) {
+                    Some(routes) => routes,
+                    None => new.hung.entry(id.clone()).or_default(),
+                };
+                routes.push(attached.route.clone());
+            }
         }
-        if self.resolved.routes.get(&key) != Some(&attached.finding) {
-            work.touched.findings.insert(key.clone());
-            self.resolved.routes.insert(key.clone(), attached.finding);
+        if holds {
+            graph.hold(&attached.reached, &attached.gateways, &mut work.shifted);
+        }
+        match self.resolved.routes.get_mut(key) {
+            Some(before) if *before == attached.finding => {}
+            Some(before) => {
+                *before = attached.finding;
+                work.touched.findings.push(key.clone());
+            }
+            None => {
+                new.findings.push((key.clone(), attached.finding));
+                work.touched.findings.push(key.clone());
+            }
         }
         let links = Links {
             route: attached.route,
-            listeners: attached.listeners,
-            gateways: attached.gateways,
+            listeners: attached.listeners.into(),
+            gateways: attached.gateways.into(),
             reached: attached.reached,
         };
-        self.routes.insert(key, links);
+        new.links.push((key.clone(), links));
     }
 
-    pub(super) fn unhang(&mut self, key: &ObjectKey, from: &BTreeSet<ListenerId>, work: &mut Work) {
+    fn unhang(&mut self, key: &ObjectKey, from: &[ListenerId], work: &mut Work) {
         for (owner, number) in from {
             let listeners = self.attached.get_mut(owner);
             if let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(*number)) {
@@ -135,97 +169,38 @@ impl State {
         }
     }
 
-    /// Counts what something refers to.
-    pub(super) fn hold(
-        &mut self,
-        reached: &Reached,
-        gateways: &BTreeSet<NamespacedName>,
-        work: &mut Work,
-    ) {
-        for port in &reached.ports {
-            let count = self.ports.entry(port.clone()).or_default();
-            *count = count.saturating_add(1);
-            if *count == 1 {
-                work.ports.insert(port.clone());
-            }
-        }
-        for backend in &reached.backends {
-            let users = self.users.entry(backend.clone()).or_default();
-            for gateway in gateways {
-                let count = users.entry(gateway.clone()).or_default();
-                *count = count.saturating_add(1);
-                if *count == 1 {
-                    work.backends.insert(backend.clone());
-                }
-            }
-        }
-    }
-
-    pub(super) fn release(
-        &mut self,
-        reached: &Reached,
-        gateways: &BTreeSet<NamespacedName>,
-        work: &mut Work,
-    ) {
-        for port in &reached.ports {
-            if let Some(count) = self.ports.get_mut(port) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    self.ports.remove(port);
-                    work.ports.insert(port.clone());
-                }
-            }
-        }
-        for backend in &reached.backends {
-            let Some(users) = self.users.get_mut(backend) else {
-                continue;
-            };
-            for gateway in gateways {
-                if let Some(count) = users.get_mut(gateway) {
-                    *count = count.saturating_sub(1);
-                    if *count == 0 {
-                        users.remove(gateway);
-                        work.backends.insert(backend.clone());
-                    }
-                }
-            }
-            if users.is_empty() {
-                self.users.remove(backend);
-            }
-        }
-    }
-
     /// Makes the listeners anew whose routes or findings are others; the rest stay the very same.
     pub(super) fn update_listeners(&mut self, work: &mut Work) {
-        for (owner, number) in &work.listeners {
-            work.touched.findings.insert(owner.clone());
+        let mut owners: BTreeSet<&Arc<ObjectKey>> = work.owners.iter().collect();
+        owners.extend(work.listeners.iter().map(|(owner, _)| owner));
+        for owner in owners {
+            work.touched.findings.push(owner.clone());
             let name = owner.namespaced_name();
             let gateway = match owner.kind {
                 Kind::Gateway => Some(name),
-                _ => self
-                    .resolved
-                    .listener_sets
-                    .get(&name)
-                    .map(|set| set.gateway.clone()),
+                _ => {
+                    let set = self.resolved.listener_sets.get(&name);
+                    set.map(|set| set.gateway.clone())
+                }
             };
             work.touched.gateways.extend(gateway);
-            let count = self
-                .attached
-                .get(owner)
-                .and_then(|listeners| listeners.get(*number))
-                .map_or(0, BTreeMap::len);
-            let id = (owner.clone(), *number);
-            match count {
-                0 => self.resolved.attached.remove(&id),
-                count => self.resolved.attached.insert(id, count),
-            };
+            match self.attached.get(owner) {
+                Some(listeners) => {
+                    let counts = listeners.iter().map(Routes::len).collect();
+                    self.resolved.attached.insert(owner.clone(), counts);
+                }
+                None => {
+                    self.resolved.attached.remove(owner);
+                }
+            }
         }
-        let mut sets: BTreeMap<&NamespacedName, Vec<(ObjectKey, &ListenerSetFinding)>> =
+        let mut sets: BTreeMap<&NamespacedName, Vec<(Arc<ObjectKey>, &ListenerSetFinding)>> =
             BTreeMap::new();
         for (name, set) in &self.resolved.listener_sets {
             if work.touched.gateways.contains(&set.gateway) && set.rejected.is_none() {
                 let key =
                     ObjectKey::new(Kind::ListenerSet, name.namespace.clone(), name.name.clone());
+                let key = Arc::new(key);
                 sets.entry(&set.gateway).or_default().push((key, set));
             }
         }
@@ -235,6 +210,7 @@ impl State {
                 continue;
             };
             let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
+            let key = Arc::new(key);
             let before = self
                 .resolved
                 .listeners
@@ -275,7 +251,7 @@ fn made(
     gateway: &GatewayFinding,
     owner: &ObjectKey,
     listener: &ListenerFinding,
-    routes: Option<&BTreeMap<ObjectKey, Arc<Route>>>,
+    routes: Option<&Routes>,
 ) -> Option<Arc<Listener>> {
     Some(Arc::new(Listener {
         owner: owner.clone(),
@@ -287,9 +263,17 @@ fn made(
         tls: listener.tls.clone(),
         backend_client_certificate: gateway.client_certificate.clone(),
         filters: listener.filters.clone(),
-        routes: routes
-            .into_iter()
-            .flat_map(|routes| routes.values().cloned())
-            .collect(),
+        routes: routes.cloned().unwrap_or_default(),
     }))
+}
+
+/// A route with the rules that it had before where they are equal, so that a table sees that they are the same.
+fn keep_rules(old: &Route, new: Arc<Route>) -> Arc<Route> {
+    let mut new = Arc::unwrap_or_clone(new);
+    for (rule, before) in new.rules.iter_mut().zip(&old.rules) {
+        if rule == before {
+            *rule = before.clone();
+        }
+    }
+    Arc::new(new)
 }
