@@ -2,7 +2,6 @@
 //!
 //! Each line is one quantity: the median over the repeats, with the lowest and the highest.
 
-use std::alloc::System;
 use std::hint::black_box;
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,14 +16,10 @@ use gatepost::resources::{Change, Resource, Resources};
 use gatepost::status::Facts;
 use gatepost::timestamp::Timestamp;
 use serde::Serialize;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use gatepost_benches::manifests::{
     certificate, cluster, endpoint_slice, grant, load, resource, route, secret, yaml,
 };
-
-#[global_allocator]
-static HEAP: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Measure reading, validating, resolving and changes.
 #[derive(Debug, Parser)]
@@ -86,45 +81,32 @@ fn texts(arguments: &Arguments) {
     }
 }
 
-/// A fresh resolution, its statuses, and what they hold.
+/// A fresh resolution, and its statuses: of resources that have none yet, and of a cluster at rest.
 fn resolution(arguments: &Arguments) {
-    let region = Region::new(HEAP);
     let resources = cluster(arguments.routes);
-    let held = live(&region);
     let name = |what: &str| format!("{what}: {} HTTPRoutes, 1,000 Services", arguments.routes);
-    let bytes = |what: &str, bytes: f64| {
-        let each = bytes / arguments.routes as f64;
-        print(
-            arguments,
-            &Line {
-                quantity: name(what),
-                unit: "bytes a route",
-                median: each,
-                lowest: each,
-                highest: each,
-                goal: None,
-            },
-        );
-    };
     let controller = Controller::default();
     milliseconds(arguments, &name("resolve"), Some(60.0), || {
         controller.resolve(&resources)
     });
-    let region = Region::new(HEAP);
+    let now = Timestamp::from_unix_seconds(0);
     let resolution = controller.resolve(&resources);
-    let resolved = live(&region);
-    milliseconds(arguments, &name("statuses"), None, || {
+    milliseconds(arguments, &name("statuses, all new"), None, || {
         resolution
             .statuses(&Facts::ideal())
-            .changes(&resources, Timestamp::from_unix_seconds(0))
+            .changes(&resources, now)
     });
-    bytes("resources hold", held);
-    bytes("a resolution holds, tables included", resolved);
-}
-
-fn live(region: &Region<'_, System>) -> f64 {
-    let change = region.change();
-    change.bytes_allocated as f64 - change.bytes_deallocated as f64
+    let resources = settled(resources);
+    milliseconds(
+        arguments,
+        &name("statuses, all as they should be"),
+        None,
+        || {
+            resolution
+                .statuses(&Facts::ideal())
+                .changes(&resources, now)
+        },
+    );
 }
 
 /// One object changed among many, to the new table and the statuses.
@@ -161,10 +143,8 @@ fn changes(arguments: &Arguments) {
 /// What a controller does about one change: resolve it, and find the statuses to write.
 fn change(resolver: &mut Resolver, to: &Arc<Resource>) -> usize {
     let delta = resolver.apply([Change::Put(to.clone())]);
-    let statuses = resolver
-        .resolution()
-        .statuses_of(&delta.statuses, &Facts::ideal());
-    let changed = statuses.changes(resolver.resources(), Timestamp::from_unix_seconds(1));
+    let now = Timestamp::from_unix_seconds(1);
+    let changed = resolver.status_changes(&delta, &Facts::ideal(), now);
     delta.objects.len() + changed.len()
 }
 

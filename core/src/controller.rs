@@ -18,6 +18,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::api::filter::FilterType;
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::pattern::PatternLimits;
@@ -28,6 +30,7 @@ use crate::rule::ServicePort;
 use crate::status::{Facts, Statuses};
 use crate::table::{RouteTable, TableInput, TableSettings};
 use crate::target::{EncodedSlash, PathPolicy};
+use crate::timestamp::Timestamp;
 
 /// The controller name that classes of ours carry, unless the caller says another.
 pub const CONTROLLER_NAME: &str = "gatepost.dev/gateway-controller";
@@ -297,6 +300,35 @@ impl Resolution {
         Statuses::all(&self.resolved, &self.controller_name, facts)
     }
 
+    /// The objects whose statuses differ between two worlds: the Gateways of which something else is known, and their
+    /// ListenerSets.
+    pub fn touched_by(&self, before: &Facts, after: &Facts) -> BTreeSet<ObjectKey> {
+        let resolved = &self.resolved;
+        let default = before.default_addresses != after.default_addresses;
+        let ports = |facts: &'_ Facts, name: &NamespacedName| -> Vec<(u16, String)> {
+            let first = (name.clone(), 0);
+            let of = facts.unavailable.range(first..);
+            let of = of.take_while(|((gateway, _), _)| gateway == name);
+            of.map(|((_, port), why)| (*port, why.clone())).collect()
+        };
+        let differs = |name: &&NamespacedName| {
+            default
+                || before.addresses.get(*name) != after.addresses.get(*name)
+                || before.unusable.get(*name) != after.unusable.get(*name)
+                || ports(before, name) != ports(after, name)
+        };
+        let key = |kind: Kind, name: &NamespacedName| {
+            ObjectKey::new(kind, name.namespace.clone(), name.name.clone())
+        };
+        let gateways: BTreeSet<&NamespacedName> =
+            resolved.gateways.keys().filter(differs).collect();
+        let sets = resolved.listener_sets.iter();
+        let sets = sets.filter(|(_, set)| gateways.contains(&set.gateway));
+        let sets = sets.map(|(name, _)| key(Kind::ListenerSet, name));
+        let gateways = gateways.iter().map(|name| key(Kind::Gateway, name));
+        sets.chain(gateways).collect()
+    }
+
     /// The statuses of some objects, such as those that a [`Delta`] names; what is not ours is left out.
     pub fn statuses_of<'k>(
         &self,
@@ -323,9 +355,8 @@ impl Resolution {
 /// let mut resolver = Resolver::new(Controller::default());
 /// let delta = resolver.apply([Change::Put(Arc::new(Resource::from_json(gateway)?))]);
 /// assert!(delta.tables.iter().any(|name| name.to_string() == "infra/gw"));
-/// let statuses = resolver.resolution().statuses_of(&delta.statuses, &Facts::ideal());
 /// let now = Timestamp::from_unix_seconds(1_800_000_000);
-/// assert_eq!(statuses.changes(resolver.resources(), now).len(), 1);
+/// assert_eq!(resolver.status_changes(&delta, &Facts::ideal(), now).len(), 1);
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Debug)]
@@ -407,6 +438,20 @@ impl Resolver {
         findings.dedup();
         delta.statuses = findings.iter().map(|key| ObjectKey::clone(key)).collect();
         delta
+    }
+
+    /// The statuses to be written after a change: of the objects that the delta names, those that differ from what the
+    /// resources hold. [`Statuses::changes`] of all statuses says the same, and looks at everything.
+    ///
+    /// When the world changes, not the resources, add what [`Resolution::touched_by`] names to [`Delta::statuses`].
+    pub fn status_changes(
+        &self,
+        delta: &Delta,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Vec<(ObjectKey, Value)> {
+        let statuses = self.resolution.statuses_of(&delta.statuses, facts);
+        statuses.changes(&self.resources, now)
     }
 
     /// The resources as they are now.

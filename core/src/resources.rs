@@ -144,6 +144,12 @@ impl Resource {
 }
 
 impl Resource {
+    /// Whether the `status` has fields that its type does not have.
+    pub(crate) fn has_unknown_status(&self) -> bool {
+        let first = |path: &FieldPath| matches!(path.segments(), [Segment::Field(first), ..] if **first == *"status");
+        self.unknown.iter().any(|(path, _)| first(path))
+    }
+
     /// The `status` as JSON, unknown fields included, without a walk over the rest; `None` if there is none.
     pub fn status_json(&self) -> Option<Value> {
         let mut status = self.object.status_json();

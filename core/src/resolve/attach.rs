@@ -27,11 +27,17 @@ pub(super) type ListenerId = (Arc<ObjectKey>, usize);
 pub(super) struct Attached {
     pub(super) route: Arc<Route>,
     pub(super) finding: RouteFinding,
+    pub(super) places: Arc<Places>,
+    pub(super) reached: Reached,
+}
+
+/// Where a route hangs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Places {
     /// Ascending, each once.
     pub(super) listeners: Vec<ListenerId>,
     /// The Gateways whose listeners those are; ascending, each once.
     pub(super) gateways: Vec<Arc<NamespacedName>>,
-    pub(super) reached: Reached,
 }
 
 /// What routes attach to.
@@ -41,8 +47,11 @@ pub(super) struct Parents<'p> {
     sets: &'p BTreeMap<NamespacedName, ListenerSetFinding>,
     /// What was looked for so far: many routes look for the same.
     found: RefCell<BTreeMap<Arc<ObjectKey>, Found<'p>>>,
-    /// References that were met lately.
-    references: RefCell<VecDeque<Arc<ParentReference>>>,
+    /// References and places that were met lately.
+    references: RefCell<Recent<ParentReference>>,
+    places: RefCell<Recent<Places>>,
+    /// Where the route at hand hangs.
+    at_hand: RefCell<Places>,
 }
 
 type Found<'p> = (Node, Option<Rc<Parent<'p>>>);
@@ -55,8 +64,30 @@ struct Parent<'p> {
     rejected: Option<&'p Finding>,
 }
 
-/// How many references are kept to be shared.
-const REFERENCES: usize = 8;
+/// Equal values that routes share: many routes hang on the same listeners by the same references.
+#[derive(Debug)]
+struct Recent<T>(VecDeque<Arc<T>>);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Recent(VecDeque::new())
+    }
+}
+
+impl<T: Clone + PartialEq> Recent<T> {
+    /// How many are kept.
+    const ROOM: usize = 8;
+
+    fn share(&mut self, value: &T) -> Arc<T> {
+        if let Some(same) = self.0.iter().find(|same| ***same == *value) {
+            return same.clone();
+        }
+        let new = Arc::new(value.clone());
+        self.0.truncate(Self::ROOM - 1);
+        self.0.push_front(new.clone());
+        new
+    }
+}
 
 impl<'p> Parents<'p> {
     pub(super) fn new(
@@ -68,6 +99,8 @@ impl<'p> Parents<'p> {
             sets,
             found: RefCell::default(),
             references: RefCell::default(),
+            places: RefCell::default(),
+            at_hand: RefCell::default(),
         }
     }
 
@@ -106,18 +139,8 @@ impl<'p> Parents<'p> {
         })
     }
 
-    /// The same reference, shared with routes that have an equal one.
     fn share(&self, reference: &ParentReference) -> Arc<ParentReference> {
-        let mut references = self.references.borrow_mut();
-        if let Some(same) = references.iter().find(|same| ***same == *reference) {
-            return same.clone();
-        }
-        let new = Arc::new(reference.clone());
-        if references.len() == REFERENCES {
-            references.pop_back();
-        }
-        references.push_front(new.clone());
-        new
+        self.references.borrow_mut().share(reference)
     }
 }
 
@@ -141,16 +164,20 @@ pub(super) fn route(
     };
     let unusable = bad_hostname.or(compiled.rejected);
     let mut findings = Vec::with_capacity(ours.len());
-    let mut listeners: Vec<ListenerId> = Vec::new();
-    let mut gateways: Vec<Arc<NamespacedName>> = Vec::new();
+    let mut places = parents.at_hand.borrow_mut();
+    places.listeners.clear();
+    places.gateways.clear();
     for (reference, parent) in ours {
-        let rejected = match candidates(context, view, &route, &reference, &parent) {
+        let before = places.listeners.len();
+        let into = &mut places.listeners;
+        let rejected = match candidates(context, view, &route, (&reference, &parent), into) {
             Err(finding) => Some(finding),
-            Ok(_) if unusable.is_some() => unusable.clone(),
-            Ok(numbers) => {
-                let numbers = numbers.into_iter();
-                listeners.extend(numbers.map(|number| (parent.key.clone(), number)));
-                gateways.push(parent.gateway.clone());
+            Ok(()) if unusable.is_some() => {
+                into.truncate(before);
+                unusable.clone()
+            }
+            Ok(()) => {
+                places.gateways.push(parent.gateway.clone());
                 None
             }
         };
@@ -159,10 +186,10 @@ pub(super) fn route(
             rejected,
         });
     }
-    listeners.sort_unstable();
-    listeners.dedup();
-    gateways.sort_unstable();
-    gateways.dedup();
+    places.listeners.sort_unstable();
+    places.listeners.dedup();
+    places.gateways.sort_unstable();
+    places.gateways.dedup();
     Some(Attached {
         route: Arc::new(route),
         finding: RouteFinding {
@@ -170,8 +197,7 @@ pub(super) fn route(
             unresolved: compiled.unresolved,
             dropped: compiled.dropped,
         },
-        listeners,
-        gateways,
+        places: parents.places.borrow_mut().share(&places),
         reached: compiled.reached,
     })
 }
@@ -182,7 +208,8 @@ fn ours<'p>(
     view: &RouteView<'_>,
     parents: &Parents<'p>,
 ) -> Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> {
-    let mut ours: Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> = Vec::new();
+    let mut ours: Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> =
+        Vec::with_capacity(view.parents.len());
     for reference in view.parents {
         let kind = match (reference.group(), reference.kind()) {
             (GATEWAY_GROUP, "Gateway") => Kind::Gateway,
@@ -216,7 +243,7 @@ fn ours<'p>(
 }
 
 fn hostnames(view: &RouteView<'_>) -> (Vec<Hostname>, Option<Finding>) {
-    let mut names = Vec::new();
+    let mut names = Vec::with_capacity(view.hostnames.len());
     let mut bad = None;
     for (index, text) in view.hostnames.iter().enumerate() {
         match Hostname::parse(text) {
@@ -230,15 +257,16 @@ fn hostnames(view: &RouteView<'_>) -> (Vec<Hostname>, Option<Finding>) {
     (names, bad)
 }
 
-/// The listeners of a parent that a reference attaches to, by position.
+/// Adds the listeners of a parent that a reference attaches to; on an error none.
 fn candidates(
     context: &Context<'_>,
     view: &RouteView<'_>,
     route: &Route,
-    reference: &ParentReference,
-    parent: &Parent<'_>,
-) -> Result<Vec<usize>, Finding> {
+    (reference, parent): (&ParentReference, &Parent<'_>),
+    into: &mut Vec<ListenerId>,
+) -> Result<(), Finding> {
     let key = &parent.key;
+    let before = into.len();
     if let Some(why) = parent.rejected {
         let message = format!("{key} has no listener that serves: {}", why.message);
         return Err(Finding::new(Reason::NoMatchingParent, message));
@@ -250,7 +278,9 @@ fn candidates(
             && port.is_none_or(|port| port == i32::from(listener.port))
     };
     let (mut is_named, mut is_served) = (false, false);
-    let mut allowed: Vec<(usize, &ListenerFinding)> = Vec::new();
+    // The hostnames of those that may be attached to and do not meet the route's.
+    let mut theirs: Vec<&Hostname> = Vec::new();
+    let mut is_allowed = false;
     for (number, listener) in parent.listeners.iter().enumerate() {
         if !named(listener) {
             continue;
@@ -267,14 +297,20 @@ fn candidates(
             &view.key.namespace,
             &key.namespace,
         );
-        if meant {
-            allowed.push((number, listener));
+        if !meant {
+            continue;
+        }
+        is_allowed = true;
+        if meets(listener, route, view) {
+            into.push((key.clone(), number));
+        } else {
+            theirs.extend(listener.hostname.as_ref());
         }
     }
     if !is_named {
         return Err(no_listener(reference, parent));
     }
-    if allowed.is_empty() {
+    if !is_allowed {
         let why = if is_served {
             format!(
                 "no listener of {key} that is meant admits routes of namespace `{}` (allowedRoutes.namespaces)",
@@ -288,15 +324,9 @@ fn candidates(
         };
         return Err(Finding::new(Reason::NotAllowedByListeners, why));
     }
-    let meets_it = |(_, listener): &&(usize, &ListenerFinding)| meets(listener, route, view);
-    let meeting: Vec<usize> = allowed.iter().filter(meets_it).map(|one| one.0).collect();
-    if meeting.is_empty() {
+    if into.len() == before {
         let own: Vec<&str> = view.hostnames.iter().map(String::as_str).collect();
-        let theirs: Vec<&str> = allowed
-            .iter()
-            .filter_map(|(_, listener)| listener.hostname.as_ref())
-            .map(Hostname::as_str)
-            .collect();
+        let theirs: Vec<&str> = theirs.into_iter().map(Hostname::as_str).collect();
         let message = format!(
             "no hostname of the route ({}) meets one of the listeners of {key} ({})",
             own.join(", "),
@@ -304,7 +334,7 @@ fn candidates(
         );
         return Err(Finding::new(Reason::NoMatchingListenerHostname, message));
     }
-    Ok(meeting)
+    Ok(())
 }
 
 fn no_listener(reference: &ParentReference, parent: &Parent<'_>) -> Finding {

@@ -1,5 +1,6 @@
 //! Rules of routes: what users write → what runs.
 
+use std::borrow::Cow;
 use std::fmt::Arguments;
 use std::sync::Arc;
 
@@ -49,7 +50,12 @@ pub(super) fn compile(context: &Context<'_>, view: &RouteView<'_>) -> Compiled {
         unresolved: None,
         reached: Reached::default(),
     };
-    let mut rules = Vec::new();
+    let count = match view.rules {
+        RulesView::Http(all) => all.len(),
+        RulesView::Grpc(all) => all.len(),
+        RulesView::Layer4(all) => all.len(),
+    };
+    let mut rules = Vec::with_capacity(count);
     let mut failed: Vec<(u16, Finding)> = Vec::new();
     let mut take = |index: u16, result: Result<Rule, Finding>| match result {
         Ok(rule) => rules.push(Arc::new(rule)),
@@ -293,8 +299,8 @@ impl Compiler<'_> {
         let canonical = || {
             let mut out = Vec::new();
             match canonical_path(value.as_bytes(), &PathPolicy::default(), &mut out) {
-                Ok(true) => Ok(out),
-                Ok(false) => Ok(value.as_bytes().to_vec()),
+                Ok(true) => Ok(Cow::Owned(out)),
+                Ok(false) => Ok(Cow::Borrowed(value.as_bytes())),
                 Err(refused) => Err(unsupported(format!(
                     "{at}.value: `{}` is not a path: {refused}",
                     crate::problem::excerpt(value)
@@ -302,11 +308,12 @@ impl Compiler<'_> {
             }
         };
         match path.match_type() {
-            PathMatchType::Exact => Ok(PathMatch::Exact(canonical()?.into())),
+            PathMatchType::Exact => Ok(PathMatch::Exact(canonical()?.as_ref().into())),
             PathMatchType::PathPrefix => {
-                let mut prefix = canonical()?;
-                while prefix.last() == Some(&b'/') {
-                    prefix.pop();
+                let path = canonical()?;
+                let mut prefix = path.as_ref();
+                while let [shorter @ .., b'/'] = prefix {
+                    prefix = shorter;
                 }
                 Ok(PathMatch::Prefix(prefix.into()))
             }

@@ -1,5 +1,7 @@
 //! Conditions.
 
+use std::borrow::Cow;
+
 use crate::resolve::finding::{Finding, Reason};
 
 macro_rules! types {
@@ -55,16 +57,20 @@ pub struct Condition {
     /// Its reason.
     pub reason: Reason,
     /// Its message.
-    pub message: String,
+    pub message: Cow<'static, str>,
 }
 
 impl Condition {
-    pub(super) fn yes(kind: Type, reason: Reason, message: &str) -> Condition {
+    pub(super) fn yes(
+        kind: Type,
+        reason: Reason,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Condition {
         Condition {
             kind,
             status: true,
             reason,
-            message: message.to_owned(),
+            message: message.into(),
         }
     }
 
@@ -73,7 +79,7 @@ impl Condition {
             kind,
             status: false,
             reason: finding.reason,
-            message: finding.message.clone(),
+            message: finding.message.clone().into(),
         }
     }
 
@@ -82,7 +88,7 @@ impl Condition {
         kind: Type,
         finding: Option<&Finding>,
         reason: Reason,
-        message: &str,
+        message: &'static str,
     ) -> Condition {
         match finding {
             Some(finding) => Condition::no(kind, finding),

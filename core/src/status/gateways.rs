@@ -191,7 +191,7 @@ fn programmed_set(
     listeners: &[ListenerStatus],
 ) -> Option<Finding> {
     if !accepted.status {
-        return Some(Finding::new(accepted.reason, accepted.message.clone()));
+        return Some(Finding::new(accepted.reason, &*accepted.message));
     }
     let gateway = resolved.gateways.get(&set.gateway)?;
     if let Some(why) = unreachable(&set.gateway, gateway, facts) {
@@ -214,7 +214,7 @@ fn bad(listeners: &[ListenerFinding]) -> Vec<String> {
         .collect()
 }
 
-fn valid(usable: bool, bad: &[String], message: &str) -> Condition {
+fn valid(usable: bool, bad: &[String], message: &'static str) -> Condition {
     if !usable {
         let message = format!("no listener is valid: {}", bad.join(", "));
         return Condition::no(
@@ -226,7 +226,7 @@ fn valid(usable: bool, bad: &[String], message: &str) -> Condition {
         return Condition::yes(Type::Accepted, Reason::Accepted, message);
     }
     let message = format!("not valid: {}", bad.join(", "));
-    Condition::yes(Type::Accepted, Reason::ListenersNotValid, &message)
+    Condition::yes(Type::Accepted, Reason::ListenersNotValid, message)
 }
 
 fn serving(listeners: &[ListenerStatus]) -> bool {
@@ -310,7 +310,7 @@ fn listener_status(
     ];
     for (kind, finding) in passing {
         let finding = finding.as_ref();
-        conditions.extend(finding.map(|f| Condition::yes(kind, f.reason, &f.message)));
+        conditions.extend(finding.map(|f| Condition::yes(kind, f.reason, f.message.clone())));
     }
     // A listener whose value is not supported serves no kind at all.
     let nothing = listener

@@ -33,7 +33,7 @@ pub(super) fn reference(reference: &ParentReference) -> Value {
 }
 
 /// How many entries a list of parents or ancestors holds at the most, other controllers' included.
-fn room(list: &str, kind: Kind) -> usize {
+pub(super) fn room(list: &str, kind: Kind) -> usize {
     match (list, kind) {
         ("parents", _) | (_, Kind::XBackend) => 32,
         _ => 16,
@@ -111,8 +111,9 @@ pub(super) fn status(
                 return None;
             }
             let room = room(list, key.kind).saturating_sub(foreign.len());
-            let ours = entries.iter().take(room).map(|(reference, wanted)| {
-                let earlier = ours.iter().find(|entry| entry[member] == *reference);
+            let ours = entries.iter().take(room).map(|(parent, wanted)| {
+                let reference = reference(parent);
+                let earlier = ours.iter().find(|entry| entry[member] == reference);
                 let earlier = earlier.map_or(&Value::Null, |entry| &entry["conditions"]);
                 json!({member: reference, "controllerName": controller, "conditions": conditions(wanted, earlier)})
             });

@@ -9,15 +9,18 @@ mod features;
 mod gateways;
 mod merge;
 mod routes;
+mod same;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::api::Object;
+use crate::api::reference::ParentReference;
 use crate::key::{Channel, Kind, ObjectKey};
 use crate::resolve::Resolved;
-use crate::resources::Resources;
+use crate::resources::{Resource, Resources};
 use crate::timestamp::Timestamp;
 use condition::Condition;
 pub use facts::Facts;
@@ -55,7 +58,7 @@ enum Desired {
     /// Routes and policies: entries that controllers share.
     Entries {
         list: &'static str,
-        entries: Vec<(Value, Vec<Condition>)>,
+        entries: Vec<(Arc<ParentReference>, Vec<Condition>)>,
     },
 }
 
@@ -203,8 +206,13 @@ impl Statuses {
     pub fn changes(&self, resources: &Resources, now: Timestamp) -> Vec<(ObjectKey, Value)> {
         let changed = |key: &ObjectKey| {
             let resource = resources.get(key)?;
-            let old = resource.status_json();
             let generation = resource.object().metadata().generation();
+            // Most are as they should be, and to see that takes no JSON.
+            let wanted = self.desired.get(key);
+            if wanted.is_some_and(|wanted| self.holds(resource, wanted, generation)) {
+                return None;
+            }
+            let old = resource.status_json();
             let new = self.over(key, old.as_ref().unwrap_or(&Value::Null), generation, now)?;
             (old.as_ref() != Some(&new)).then(|| (key.clone(), new))
         };
@@ -221,24 +229,17 @@ impl Statuses {
         changes
     }
 
+    /// Whether a resource surely has the status that it should have.
+    fn holds(&self, resource: &Resource, wanted: &Desired, generation: i64) -> bool {
+        let ours = |name: &str| name == self.controller_name;
+        !resource.has_unknown_status() && same::holds(resource.object(), wanted, generation, ours)
+    }
+
     fn has_entry(&self, object: &Object) -> bool {
-        let parents = match object {
-            Object::HttpRoute(route) => &route.status,
-            Object::GrpcRoute(route) => &route.status,
-            Object::TlsRoute(route) => &route.status,
-            Object::TcpRoute(route) => &route.status,
-            Object::UdpRoute(route) => &route.status,
-            _ => &None,
-        };
-        let ancestors = match object {
-            Object::BackendTlsPolicy(policy) => &policy.status,
-            Object::XBackend(backend) => &backend.status,
-            Object::XBackendTrafficPolicy(policy) => &policy.status,
-            Object::XTelemetryPolicy(policy) => &policy.status,
-            _ => &None,
-        };
-        let mut parents = parents.iter().flat_map(|status| &status.parents);
-        let mut ancestors = ancestors.iter().flat_map(|status| &status.ancestors);
+        let parents = same::parents(object).into_iter();
+        let ancestors = same::ancestors(object).into_iter();
+        let mut parents = parents.flat_map(|status| &status.parents);
+        let mut ancestors = ancestors.flat_map(|status| &status.ancestors);
         parents.any(|entry| entry.controller_name == self.controller_name)
             || ancestors.any(|entry| entry.controller_name == self.controller_name)
     }

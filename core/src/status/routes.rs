@@ -1,14 +1,16 @@
 //! Statuses of routes, policies and XBackends.
 
+use std::sync::Arc;
+
+use super::Desired;
 use super::condition::{Condition, Type};
-use super::{Desired, merge};
 use crate::api::reference::ParentReference;
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resolve::finding::{ParentFinding, PolicyFinding, Reason, RouteFinding};
 
 pub(super) fn route(route: &RouteFinding) -> Desired {
     let parents = route.parents.iter().map(|parent| {
-        let reference = merge::reference(&parent.reference);
+        let reference = parent.reference.clone();
         (reference, parent_conditions(parent, route))
     });
     Desired::Entries {
@@ -33,11 +35,13 @@ fn parent_conditions(parent: &ParentFinding, route: &RouteFinding) -> Vec<Condit
         ),
     ];
     let partly = route.dropped.as_ref().filter(|_| parent.rejected.is_none());
-    conditions.extend(
-        partly.map(|finding| {
-            Condition::yes(Type::PartiallyInvalid, finding.reason, &finding.message)
-        }),
-    );
+    conditions.extend(partly.map(|finding| {
+        Condition::yes(
+            Type::PartiallyInvalid,
+            finding.reason,
+            finding.message.clone(),
+        )
+    }));
     conditions
 }
 
@@ -59,7 +63,7 @@ pub(super) fn policy(key: &ObjectKey, policy: &PolicyFinding) -> Desired {
     }
     let entry = |gateway: &NamespacedName| {
         let reference = ParentReference::to_gateway(&gateway.namespace, &gateway.name);
-        (merge::reference(&reference), conditions.clone())
+        (Arc::new(reference), conditions.clone())
     };
     Desired::Entries {
         list: "ancestors",

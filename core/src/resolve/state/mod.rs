@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::attach::ListenerId;
+use super::attach::{ListenerId, Places};
 use super::backend::Reached;
 use super::context::Inputs;
 use super::finding::{GatewayFinding, ListenerSetFinding};
@@ -62,10 +62,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug)]
 struct Links {
     route: Arc<Route>,
-    /// Ascending.
-    listeners: Box<[ListenerId]>,
-    /// Ascending.
-    gateways: Box<[Arc<NamespacedName>]>,
+    places: Arc<Places>,
     reached: Reached,
 }
 

@@ -102,8 +102,8 @@ impl State {
         let old = self.routes.remove(key);
         let Some(mut attached) = attached else {
             if let Some(old) = old {
-                self.unhang(key, &old.listeners, work);
-                graph.release(&old.reached, &old.gateways, &mut work.shifted);
+                self.unhang(key, &old.places.listeners, work);
+                graph.release(&old.reached, &old.places.gateways, &mut work.shifted);
                 self.resolved.routes.remove(key);
                 work.touched.findings.push(key.clone());
             }
@@ -117,18 +117,19 @@ impl State {
             } else {
                 attached.route = keep_rules(&old.route, attached.route);
             }
-            let listeners = *old.listeners == *attached.listeners;
+            let listeners = old.places.listeners == attached.places.listeners;
             hangs = !same || !listeners;
             if !listeners {
-                self.unhang(key, &old.listeners, work);
+                self.unhang(key, &old.places.listeners, work);
             }
-            holds = old.reached != attached.reached || *old.gateways != *attached.gateways;
+            holds =
+                old.reached != attached.reached || old.places.gateways != attached.places.gateways;
             if holds {
-                graph.release(&old.reached, &old.gateways, &mut work.shifted);
+                graph.release(&old.reached, &old.places.gateways, &mut work.shifted);
             }
         }
         if hangs {
-            for id in &attached.listeners {
+            for id in &attached.places.listeners {
                 let routes = match new.hung.get_mut(id) {
                     Some(routes) => routes,
                     None => new.hung.entry(id.clone()).or_default(),
@@ -137,7 +138,11 @@ impl State {
             }
         }
         if holds {
-            graph.hold(&attached.reached, &attached.gateways, &mut work.shifted);
+            graph.hold(
+                &attached.reached,
+                &attached.places.gateways,
+                &mut work.shifted,
+            );
         }
         match self.resolved.routes.get_mut(key) {
             Some(before) if *before == attached.finding => {}
@@ -152,8 +157,7 @@ impl State {
         }
         let links = Links {
             route: attached.route,
-            listeners: attached.listeners.into(),
-            gateways: attached.gateways.into(),
+            places: attached.places,
             reached: attached.reached,
         };
         new.links.push((key.clone(), links));
