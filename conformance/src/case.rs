@@ -237,7 +237,7 @@ impl Ask {
         };
         let (status, served) = match outcome {
             Outcome::Refused => ("400".to_owned(), None),
-            Outcome::NotServed(status) => (status.to_string(), None),
+            Outcome::NotServed { status, .. } => (status.to_string(), None),
             Outcome::Answered { rule, status, .. } => (status.to_string(), Some(rule)),
             Outcome::Forwarded { rule, .. } => ("forwarded".to_owned(), Some(rule)),
             Outcome::Closed => ("closed".to_owned(), None),
@@ -271,12 +271,17 @@ impl Ask {
             self.matching.map(|matching| matching.to_string()),
             served.map(|served| served.matching.to_string()),
         );
+        let shown = |plan: &Vec<String>| format!("{plan:?}");
         let mut answered = None;
         match outcome {
             Outcome::Answered {
-                location, answer, ..
+                location,
+                plan,
+                answer,
+                ..
             } => {
                 expect("location", self.location.clone(), location.clone());
+                expect("plan", self.plan.as_ref().map(shown), Some(shown(plan)));
                 answered = Some(answer);
             }
             Outcome::Forwarded {
@@ -291,7 +296,6 @@ impl Ask {
                 expect("backend", self.backend.clone(), Some(backend.clone()));
                 expect("target", self.target.clone(), Some(target.clone()));
                 expect("host", self.forwarded_host.clone(), Some(host.clone()));
-                let shown = |plan: &Vec<String>| format!("{plan:?}");
                 expect("plan", self.plan.as_ref().map(shown), Some(shown(plan)));
                 for (name, values) in &self.fields {
                     let found = headers.get(name).cloned().unwrap_or_default();
@@ -315,7 +319,10 @@ impl Ask {
                 let found = certificate.clone().unwrap_or_default();
                 expect("certificate", self.certificate.clone(), Some(found));
             }
-            Outcome::Refused | Outcome::NotServed(_) | Outcome::Closed => {}
+            Outcome::NotServed { plan, .. } => {
+                expect("plan", self.plan.as_ref().map(shown), Some(shown(plan)));
+            }
+            Outcome::Refused | Outcome::Closed => {}
         }
         for (name, values) in &self.answer {
             let found = answered.and_then(|answer| answer.get(name)).cloned();

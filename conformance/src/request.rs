@@ -66,8 +66,13 @@ impl Request {
 pub enum Outcome {
     /// Refused with 400 before anything was looked up.
     Refused,
-    /// No rule serves it: 404, 421 or 501.
-    NotServed(u16),
+    /// No rule serves it.
+    NotServed {
+        /// 404, 421 or 501; 500 if a filter of the listener does not resolve.
+        status: u16,
+        /// Whom the listener's filters ask all the same.
+        plan: Vec<String>,
+    },
     /// A rule answers it itself.
     Answered {
         /// Whose.
@@ -76,6 +81,8 @@ pub enum Outcome {
         status: u16,
         /// Where a redirect leads.
         location: Option<String>,
+        /// What is to be done before, as in [`Outcome::Forwarded`].
+        plan: Vec<String>,
         /// The fields of CORS.
         answer: Fields,
     },
@@ -131,10 +138,10 @@ impl Outcome {
     pub fn class(&self) -> &'static str {
         match self {
             Outcome::Refused => "400",
-            Outcome::NotServed(404) => "404",
-            Outcome::NotServed(421) => "421",
-            Outcome::NotServed(_) => "501",
-            Outcome::Answered { status: 500, .. } => "500",
+            Outcome::NotServed { status: 404, .. } => "404",
+            Outcome::NotServed { status: 421, .. } => "421",
+            Outcome::NotServed { status: 501, .. } => "501",
+            Outcome::NotServed { .. } | Outcome::Answered { status: 500, .. } => "500",
             Outcome::Answered {
                 status: 204 | 403, ..
             } => "preflight",

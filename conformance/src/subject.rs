@@ -5,7 +5,8 @@ use std::time::Duration;
 use gatepost::controller::{Controller, Resolution};
 use gatepost::resources::Resources;
 use gatepost::rule::{
-    self, Backend, Certificate, ExternalAuth, ExternalAuthProtocol, Picked, Rule, SessionToken,
+    self, Backend, Certificate, ExternalAuth, ExternalAuthProtocol, ListenerFilter, Picked, Rule,
+    SessionToken,
 };
 use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, RouteTable, Step};
 use gatepost::target::{Raw, Target};
@@ -86,22 +87,36 @@ impl Subject for Table {
             return Outcome::Refused;
         };
         let mut parts = parts(request);
-        let found = {
-            let headers = parts.headers.clone();
-            let head = Head {
-                port: request.port,
-                sni: request.sni.as_deref(),
-                method: request.method.as_bytes(),
-                target,
-                headers: &headers,
-            };
-            table.find(&head, &mut scratch)
+        let headers = parts.headers.clone();
+        let head = Head {
+            port: request.port,
+            sni: request.sni.as_deref(),
+            method: request.method.as_bytes(),
+            target,
+            headers: &headers,
         };
+        // The listener's filters come before its routes, whether or not one of these serves.
+        let listener = match table.listener(&head) {
+            Ok(listener) => listener,
+            Err(none) => return not_served(none, Vec::new()),
+        };
+        let mut plan = Vec::new();
+        for filter in &listener.listener().filters {
+            match filter {
+                ListenerFilter::ExternalAuth(auth) => plan.push(authorize(auth)),
+                ListenerFilter::Fault(_) => return Outcome::NotServed { status: 500, plan },
+            }
+        }
+        let found = table.find(&head, &mut scratch);
+        let in_two_steps = listener.find(&head, &mut scratch);
+        assert_eq!(
+            found.as_ref().map(Match::id).ok(),
+            in_two_steps.as_ref().map(Match::id).ok(),
+            "both ways lead to the same rule"
+        );
         let found = match found {
             Ok(found) => found,
-            Err(NoMatch::NotFound) => return Outcome::NotServed(404),
-            Err(NoMatch::Misdirected) => return Outcome::NotServed(421),
-            Err(NoMatch::NotImplemented) => return Outcome::NotServed(501),
+            Err(none) => return not_served(none, plan),
         };
         let resumed = table.resume(found.id()).map(|found| found.route().clone());
         assert_eq!(
@@ -113,11 +128,20 @@ impl Subject for Table {
             found,
             target,
             request,
-            plan: Vec::new(),
+            plan,
             copies: 0,
         }
         .carry_out(&mut parts)
     }
+}
+
+fn not_served(none: NoMatch, plan: Vec<String>) -> Outcome {
+    let status = match none {
+        NoMatch::NotFound => 404,
+        NoMatch::Misdirected => 421,
+        NoMatch::NotImplemented => 501,
+    };
+    Outcome::NotServed { status, plan }
 }
 
 /// What TLS, TCP and UDP come to.
@@ -200,6 +224,7 @@ impl<'t> Carrier<'t, '_> {
                             rule: self.served(),
                             status: response.status().as_u16(),
                             location: None,
+                            plan: self.plan,
                             answer: fields(response.headers()),
                         };
                     }
@@ -258,7 +283,7 @@ impl<'t> Carrier<'t, '_> {
     }
 
     /// An answer of ours, which CORS marks as it does those of backends.
-    fn answered(&self, status: u16, location: Option<String>) -> Outcome {
+    fn answered(self, status: u16, location: Option<String>) -> Outcome {
         let mut answer = HeaderMap::new();
         if let Some(cors) = &self.found.rule().filters.cors {
             cors.mark(self.origin().as_ref(), &mut answer);
@@ -267,6 +292,7 @@ impl<'t> Carrier<'t, '_> {
             rule: self.served(),
             status,
             location,
+            plan: self.plan,
             answer: fields(&answer),
         }
     }

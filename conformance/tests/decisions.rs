@@ -100,7 +100,10 @@ spec:
     ));
     assert_eq!(
         table.answer(&ask("/aaaaaaaaaaaaaaaaaaaa")),
-        Outcome::NotServed(404)
+        Outcome::NotServed {
+            status: 404,
+            plan: Vec::new()
+        }
     );
 }
 

@@ -32,14 +32,27 @@ fn table_and_model_agree() {
             *classes.entry(from_table.class()).or_default() += 1;
             hits += u32::from(matches!(
                 from_table,
-                Outcome::Answered { .. } | Outcome::Forwarded { .. }
+                Outcome::Answered { .. } | Outcome::Forwarded { .. } | Outcome::Connected { .. }
             ));
             pairs += 1;
         }
     }
     println!("{pairs} pairs, {hits} hits, {classes:?}");
     assert!(hits * 2 >= pairs, "only {hits} of {pairs} pairs hit");
-    for class in ["400", "404", "421", "forward", "redirect", "500"] {
+    let all = [
+        "400",
+        "404",
+        "421",
+        "500",
+        "501",
+        "closed",
+        "connected",
+        "forward",
+        "preflight",
+        "redirect",
+        "secured",
+    ];
+    for class in all {
         let count = classes.get(class).copied().unwrap_or(0);
         assert!(
             count * 50 >= pairs,

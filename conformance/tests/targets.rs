@@ -57,7 +57,7 @@ fn request(case: &Value) -> Option<Request> {
 fn fits(expected: &Value, outcome: &Outcome) -> bool {
     let status = match outcome {
         Outcome::Refused => 400,
-        Outcome::NotServed(status) | Outcome::Answered { status, .. } => *status,
+        Outcome::NotServed { status, .. } | Outcome::Answered { status, .. } => *status,
         Outcome::Forwarded {
             backend,
             target,

@@ -24,7 +24,7 @@ impl Generator {
         if self.chance(0.15) {
             filters.push(self.header_filter("Response"));
         }
-        if self.chance(0.15) {
+        if self.chance(0.27) {
             filters.push(self.cors());
         }
         if self.chance(0.08) {
@@ -43,6 +43,18 @@ impl Generator {
             filters.push(self.extension());
         }
         (json!(filters), redirect)
+    }
+
+    /// `filters.requests` of a listener.
+    pub(super) fn listener_filters(&mut self) -> Value {
+        let mut filters = vec![self.external_auth()];
+        while self.chance(0.3) {
+            filters.push(self.external_auth());
+        }
+        if self.chance(0.05) {
+            filters.push(self.extension());
+        }
+        json!(filters)
     }
 
     /// Filters of a GRPCRoute's rule.

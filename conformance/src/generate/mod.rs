@@ -129,6 +129,7 @@ impl Generator {
                 "GRPCRoute",
                 "TLSRoute",
                 "TCPRoute",
+                "Gateway",
             ]);
             objects.push(json!({
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "ReferenceGrant", "metadata": {"name": "g", "namespace": "m"},
@@ -209,6 +210,9 @@ impl Generator {
         }
         if protocol.starts_with("HTTP") && self.chance(0.1) {
             listener["allowedRoutes"]["kinds"] = json!([{"kind": "HTTPRoute"}]);
+        }
+        if protocol.starts_with("HTTP") && self.chance(0.1) {
+            listener["filters"] = json!({"requests": self.listener_filters()});
         }
         all.push(listener);
     }

@@ -32,7 +32,7 @@ const ANSWERS: [(&str, &str); 5] = [
 impl Generator {
     /// A request bent from the routes: their own names, paths and fields, in other spellings.
     pub fn request(&mut self, objects: &[Value]) -> Request {
-        if self.chance(0.12) {
+        if self.chance(0.15) {
             return self.connection(objects);
         }
         let routes: Vec<&Value> = objects
@@ -44,7 +44,7 @@ impl Generator {
             .as_array()
             .and_then(|names| names.choose(&mut self.rng))
             .and_then(Value::as_str);
-        let name = if self.chance(0.12) { None } else { name }
+        let name = if self.chance(0.08) { None } else { name }
             .unwrap_or_else(|| HOSTS[self.rng.random_range(0..HOSTS.len())])
             .to_owned();
         let label = *self.pick(&["w", "b", "c.b"]);
@@ -130,7 +130,9 @@ impl Generator {
             ]);
             headers.push(("content-type".to_owned(), kind.as_bytes().to_vec()));
         } else if self.chance(0.05) {
-            method = (*self.pick(&["GET", "POST", "CONNECT", "OPTIONS"])).to_owned();
+            method = (*self.pick(&["GET", "POST", "OPTIONS"])).to_owned();
+        } else if self.chance(0.04) {
+            method = "CONNECT".to_owned();
         }
         self.origin(&rule, &mut method, &mut headers);
         let host = named.filter(|_| self.chance(0.7)).unwrap_or(host);
@@ -196,7 +198,7 @@ impl Generator {
         }
         let origin = *self.pick(&ORIGINS);
         headers.push(("origin".to_owned(), origin.as_bytes().to_vec()));
-        if !self.chance(0.5) {
+        if !self.chance(0.6) {
             return;
         }
         if self.chance(0.9) {

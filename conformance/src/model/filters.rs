@@ -32,6 +32,7 @@ pub(super) fn carry_out(
     host: Option<&Host>,
     query: Option<&[u8]>,
     rule: Served,
+    mut plan: Vec<String>,
 ) -> Outcome {
     let default = HttpRouteRule::default();
     let mut settings = Vec::new();
@@ -65,7 +66,7 @@ pub(super) fn carry_out(
     let find = |wanted: FilterType| filters.iter().find(|filter| filter.filter_type == wanted);
     let sharing = find(FilterType::Cors).and_then(|filter| filter.cors.as_ref());
     // Answers of ours are marked as those of backends are (S:cors-refused).
-    let answered = |status: u16, location: Option<String>| {
+    let answered = |status: u16, location: Option<String>, plan: Vec<String>| {
         let mut answer = Fields::new();
         if let Some(sharing) = sharing {
             cors::mark(sharing, asked.request, &mut answer);
@@ -74,36 +75,33 @@ pub(super) fn carry_out(
             rule: rule.clone(),
             status,
             location,
+            plan,
             answer,
         }
     };
     // A filter that does not resolve is never skipped.
-    let mut way_plan = Vec::new();
     let auth = find(FilterType::ExternalAuth).and_then(|filter| filter.external_auth.as_ref());
-    if let Some(auth) = auth {
-        match destination(objects, best.route.key, &auth.backend_ref) {
-            Some(backend) => way_plan.push(plan::authorize(auth, &backend)),
-            None => return answered(500, None),
-        }
-    }
-    if find(FilterType::ExtensionRef).is_some() {
-        return answered(500, None);
+    let auth = auth.map(|auth| plan::authorize(objects, best.route.key, auth));
+    if auth == Some(None) || find(FilterType::ExtensionRef).is_some() {
+        return answered(500, None, plan);
     }
     if let Some((status, answer)) = sharing.and_then(|cors| cors::preflight(cors, asked.request)) {
         return Outcome::Answered {
             rule,
             status,
             location: None,
+            plan,
             answer,
         };
     }
+    plan.extend(auth.flatten());
     if let Some(redirect) =
         find(FilterType::RequestRedirect).and_then(|filter| filter.request_redirect.as_ref())
     {
         // S:redirect-host.
         return match location(redirect, listener, asked, host, &prefix) {
-            Some((status, location)) => answered(status, Some(location + &text_query)),
-            None => answered(400, None),
+            Some((status, location)) => answered(status, Some(location + &text_query), plan),
+            None => answered(400, None, plan),
         };
     }
     let mut headers = Fields::new();
@@ -115,7 +113,7 @@ pub(super) fn carry_out(
         path: asked.path.to_owned(),
         host: String::from_utf8_lossy(asked.named().unwrap_or_default()).into_owned(),
         headers,
-        plan: way_plan,
+        plan,
     };
     edit(&filters, asked.path, &prefix, &mut way);
     let mut copies = 0;
@@ -129,7 +127,7 @@ pub(super) fn carry_out(
     );
     let weights: Vec<i32> = backends.iter().map(|one| one.backend.weight()).collect();
     let Some(picked) = pick(&weights, asked.request.ticket) else {
-        return answered(500, None);
+        return answered(500, None, way.plan);
     };
     let own = backends[picked].filters.as_deref().unwrap_or_default();
     let reference = backends[picked].backend.object();
@@ -138,7 +136,7 @@ pub(super) fn carry_out(
         .any(|filter| filter.filter_type == FilterType::ExtensionRef);
     let backend = destination(objects, best.route.key, &reference).filter(|_| !unresolved);
     let Some(backend) = backend else {
-        return answered(500, None);
+        return answered(500, None, way.plan);
     };
     edit(own, asked.path, &prefix, &mut way);
     mirror(

@@ -50,22 +50,33 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
         }
     }
     let host = name.as_ref().and_then(host::Host::name);
+    let not_served = |status: u16, plan: Vec<String>| Outcome::NotServed { status, plan };
     if request.method == "CONNECT" {
-        return Outcome::NotServed(501);
+        return not_served(501, Vec::new());
     }
     let listeners = attach::listeners(objects);
     // Digest 2.2: the most specific listener of the port, and only that.
     let web = [ProtocolType::Http, ProtocolType::Https];
     let by_host = attach::most_specific(&listeners, request.port, &web, host);
     let Some(chosen) = by_host else {
-        return Outcome::NotServed(404);
+        return not_served(404, Vec::new());
     };
     let sni = request.sni.as_deref();
     let by_name = || attach::most_specific(&listeners, request.port, &web[1..], sni);
     if listeners[chosen].https() && by_name() != Some(chosen) {
-        return Outcome::NotServed(421);
+        return not_served(421, Vec::new());
     }
     let listener = &listeners[chosen];
+    // Digest 3.16: the listener's filters run in order for every request of it, and none is skipped.
+    let mut plan = Vec::new();
+    let filters = listener.spec.filters.iter();
+    for filter in filters.flat_map(|filters| filters.requests.iter().flatten()) {
+        let auth = filter.external_auth.as_ref();
+        match auth.and_then(|auth| plan::authorize(objects, listener.gateway, auth)) {
+            Some(line) => plan.push(line),
+            None => return not_served(500, plan),
+        }
+    }
     let asked = Asked {
         request,
         path: &parsed.path,
@@ -77,7 +88,7 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
     let mut candidates = predicates::fitting(&attached, listener, &asked);
     candidates.sort_by(|a, b| order::compare(a, b));
     let Some(best) = candidates.first() else {
-        return Outcome::NotServed(404);
+        return not_served(404, plan);
     };
     let served = Served {
         route: best.route.key.to_string(),
@@ -92,6 +103,7 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
         name.as_ref(),
         parsed.query.as_deref(),
         served,
+        plan,
     )
 }
 

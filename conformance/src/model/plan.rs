@@ -7,7 +7,10 @@ use gatepost::api::http_route::{
     SessionPersistenceType,
 };
 
-use super::path;
+use gatepost::key::ObjectKey;
+
+use super::filters::destination;
+use super::{Objects, path};
 
 /// GEP-2257, in milliseconds.
 fn milliseconds(text: &Duration) -> u64 {
@@ -37,7 +40,13 @@ fn limit(limit: Option<&Duration>) -> String {
     limit.map_or_else(|| "-".to_owned(), |limit| milliseconds(limit).to_string())
 }
 
-pub(super) fn authorize(auth: &HttpExternalAuthFilter, backend: &str) -> String {
+/// Who is asked and how, if the reference may be made and leads somewhere.
+pub(super) fn authorize(
+    objects: &Objects,
+    from: &ObjectKey,
+    auth: &HttpExternalAuthFilter,
+) -> Option<String> {
+    let backend = destination(objects, from, &auth.backend_ref)?;
     let http = auth.http.as_ref();
     let prefix = http
         .and_then(|http| http.path.as_deref())
@@ -60,7 +69,9 @@ pub(super) fn authorize(auth: &HttpExternalAuthFilter, backend: &str) -> String 
     let copied = names(http.and_then(|http| http.allowed_response_headers.as_ref()));
     let body = auth.forward_body.as_ref().and_then(|body| body.max_size);
     let body = body.unwrap_or(0);
-    format!("authorize {backend} path={prefix} ask={asked} copy={copied} body={body}")
+    Some(format!(
+        "authorize {backend} path={prefix} ask={asked} copy={copied} body={body}"
+    ))
 }
 
 pub(super) fn timeouts(timeouts: Option<&HttpRouteTimeouts>, plan: &mut Vec<String>) {

@@ -1,15 +1,29 @@
 //! Expressions over whole values (S:regex-match): parsed alone, then wrapped.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+thread_local! {
+    /// What was compiled before.
+    static COMPILED: RefCell<HashMap<String, Option<Regex>>> = RefCell::default();
+}
+
 /// `None` if the expression is not valid.
 pub(super) fn matches(pattern: &str, value: &[u8]) -> Option<bool> {
-    let plain = plain(pattern);
-    let bytes = |pattern: &str| {
-        let mut builder = regex::bytes::RegexBuilder::new(pattern);
-        builder.unicode(false).build().ok()
-    };
-    bytes(&plain)?;
+    COMPILED.with_borrow_mut(|all| {
+        let known = all.entry(pattern.to_owned());
+        let regex = known.or_insert_with(|| compile(&plain(pattern)));
+        Some(regex.as_ref()?.is_match(value))
+    })
+}
+
+fn compile(pattern: &str) -> Option<Regex> {
+    let bytes = |pattern: &str| RegexBuilder::new(pattern).unicode(false).build().ok();
+    bytes(pattern)?;
     // The pattern is sound by itself, so a group around it holds.
-    Some(bytes(&format!("^(?:{plain})$"))?.is_match(value))
+    bytes(&format!("^(?:{pattern})$"))
 }
 
 /// `&&`, `--` and `~~` inside classes are plain characters, but a range may end in `-`: `[%--]`.
