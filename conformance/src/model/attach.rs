@@ -5,6 +5,7 @@ use gatepost::api::gateway::{FromNamespaces, Gateway, Listener as Spec, Protocol
 use gatepost::api::grpc_route::GrpcRoute;
 use gatepost::api::http_route::HttpRoute;
 use gatepost::api::layer4_route::Layer4Rule;
+use gatepost::api::meta::ObjectMeta;
 use gatepost::api::reference::ParentReference;
 use gatepost::key::{Kind, ObjectKey};
 use gatepost::timestamp::Timestamp;
@@ -91,42 +92,15 @@ pub(super) fn routes<'o>(
     let listener = &listeners[chosen];
     let mut attached = Vec::new();
     for (key, object) in objects {
-        let none = &None;
-        let (parents, hostnames, metadata, route) = match object {
-            Object::HttpRoute(route) => (
-                &route.spec.parent_refs,
-                &route.spec.hostnames,
-                &route.metadata,
-                Kinds::Http(route),
-            ),
-            Object::GrpcRoute(route) => (
-                &route.spec.parent_refs,
-                &route.spec.hostnames,
-                &route.metadata,
-                Kinds::Grpc(route),
-            ),
-            Object::TlsRoute(route) => (
-                &route.spec.parent_refs,
-                &route.spec.hostnames,
-                &route.metadata,
-                Kinds::Layer4(&route.spec.rules),
-            ),
-            Object::TcpRoute(route) => (
-                &route.spec.parent_refs,
-                none,
-                &route.metadata,
-                Kinds::Layer4(&route.spec.rules),
-            ),
-            Object::UdpRoute(route) => (
-                &route.spec.parent_refs,
-                none,
-                &route.metadata,
-                Kinds::Layer4(&route.spec.rules),
-            ),
-            _ => continue,
+        let Some((spec_parents, spec_hostnames, metadata, route)) = parts(object) else {
+            continue;
         };
-        let hostnames: Vec<&str> = hostnames.iter().flatten().map(String::as_str).collect();
-        let names_it = parents
+        let hostnames: Vec<&str> = spec_hostnames
+            .iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let names_it = spec_parents
             .iter()
             .flatten()
             .any(|parent| names(parent, key, listener));
@@ -147,6 +121,32 @@ pub(super) fn routes<'o>(
         }
     }
     attached
+}
+
+type Parts<'o> = (
+    &'o Option<Vec<ParentReference>>,
+    &'o Option<Vec<String>>,
+    &'o ObjectMeta,
+    Kinds<'o>,
+);
+
+/// What attachment looks at: parents, hostnames, metadata, and the rest.
+fn parts(object: &Object) -> Option<Parts<'_>> {
+    use Kinds::{Grpc, Http, Layer4};
+    let no = &None;
+    Some(match object {
+        Object::HttpRoute(r) => (&r.spec.parent_refs, &r.spec.hostnames, &r.metadata, Http(r)),
+        Object::GrpcRoute(r) => (&r.spec.parent_refs, &r.spec.hostnames, &r.metadata, Grpc(r)),
+        Object::TlsRoute(r) => (
+            &r.spec.parent_refs,
+            &r.spec.hostnames,
+            &r.metadata,
+            Layer4(&r.spec.rules),
+        ),
+        Object::TcpRoute(r) => (&r.spec.parent_refs, no, &r.metadata, Layer4(&r.spec.rules)),
+        Object::UdpRoute(r) => (&r.spec.parent_refs, no, &r.metadata, Layer4(&r.spec.rules)),
+        _ => return None,
+    })
 }
 
 fn names(parent: &ParentReference, route: &ObjectKey, listener: &Listener<'_>) -> bool {

@@ -41,13 +41,7 @@ pub(super) fn answer(objects: &Objects, request: &Request) -> Outcome {
                     && name.is_some_and(|name| means(hostname, name))
             });
             if fits {
-                candidates.push(Candidate {
-                    route,
-                    hostname,
-                    rule: 0,
-                    matching: 0,
-                    rank: Rank::default(),
-                });
+                candidates.push(Candidate::new(route, hostname, 0, 0, Rank::default()));
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use gatepost::api::Object;
 use gatepost::api::filter::{
-    FilterType, HttpHeaderFilter, HttpPathModifier, HttpRequestMirrorFilter,
-    HttpRequestRedirectFilter, HttpRouteFilter, PathModifierType,
+    FilterType, HttpHeaderFilter, HttpPathModifier, HttpRequestRedirectFilter, HttpRouteFilter,
+    PathModifierType,
 };
 use gatepost::api::http_route::{HttpPathMatch, HttpRouteRule, PathMatchType};
 use gatepost::api::reference::BackendObjectReference;
@@ -17,11 +17,17 @@ use super::{Objects, cors, path, plan, regex};
 use crate::request::{Fields, Outcome, Request, Served};
 
 /// A request on its way to a backend.
-struct Way {
+struct Way<'o> {
+    objects: &'o Objects,
+    route: &'o ObjectKey,
+    request: &'o Request,
+    /// Path and prefix that matched.
+    matched: (&'o str, &'o str),
     path: String,
     host: String,
     headers: Fields,
     plan: Vec<String>,
+    copies: u32,
 }
 
 pub(super) fn carry_out(
@@ -29,8 +35,6 @@ pub(super) fn carry_out(
     best: &Candidate<'_>,
     listener: &Listener<'_>,
     asked: &Asked<'_>,
-    host: Option<&Host>,
-    query: Option<&[u8]>,
     rule: Served,
     mut plan: Vec<String>,
 ) -> Outcome {
@@ -60,7 +64,8 @@ pub(super) fn carry_out(
         Kinds::Layer4(_) => unreachable!("such routes hang on no listener of HTTP"),
     };
     let (filters, backends) = (filters.unwrap_or_default(), backends.unwrap_or_default());
-    let text_query = query
+    let text_query = asked
+        .query
         .map(|query| format!("?{}", String::from_utf8_lossy(query)))
         .unwrap_or_default();
     let find = |wanted: FilterType| filters.iter().find(|filter| filter.filter_type == wanted);
@@ -99,7 +104,7 @@ pub(super) fn carry_out(
         find(FilterType::RequestRedirect).and_then(|filter| filter.request_redirect.as_ref())
     {
         // S:redirect-host.
-        return match location(redirect, listener, asked, host, &prefix) {
+        return match location(redirect, listener, asked, &prefix) {
             Some((status, location)) => answered(status, Some(location + &text_query), plan),
             None => answered(400, None, plan),
         };
@@ -110,21 +115,18 @@ pub(super) fn carry_out(
         headers.entry(name.clone()).or_default().push(value);
     }
     let mut way = Way {
+        objects,
+        route: best.route.key,
+        request: asked.request,
+        matched: (asked.path, &prefix),
+        copies: 0,
         path: asked.path.to_owned(),
         host: String::from_utf8_lossy(asked.named().unwrap_or_default()).into_owned(),
         headers,
         plan,
     };
-    edit(&filters, asked.path, &prefix, &mut way);
-    let mut copies = 0;
-    mirror(
-        objects,
-        best.route.key,
-        &filters,
-        asked.request,
-        &mut copies,
-        &mut way,
-    );
+    edit(&filters, &mut way);
+    mirror(&filters, &mut way);
     let weights: Vec<i32> = backends.iter().map(|one| one.backend.weight()).collect();
     let Some(picked) = pick(&weights, asked.request.ticket) else {
         return answered(500, None, way.plan);
@@ -138,15 +140,8 @@ pub(super) fn carry_out(
     let Some(backend) = backend else {
         return answered(500, None, way.plan);
     };
-    edit(own, asked.path, &prefix, &mut way);
-    mirror(
-        objects,
-        best.route.key,
-        own,
-        asked.request,
-        &mut copies,
-        &mut way,
-    );
+    edit(own, &mut way);
+    mirror(own, &mut way);
     way.plan.extend(settings);
     let mut answer = Fields::new();
     for (name, value) in &asked.request.answer {
@@ -177,7 +172,6 @@ fn location(
     redirect: &HttpRequestRedirectFilter,
     listener: &Listener<'_>,
     asked: &Asked<'_>,
-    host: Option<&Host>,
     prefix: &str,
 ) -> Option<(u16, String)> {
     let own = if listener.https() { "https" } else { "http" };
@@ -191,7 +185,7 @@ fn location(
     let name = redirect
         .hostname
         .as_deref()
-        .or_else(|| host.map(Host::text))?;
+        .or_else(|| asked.host.map(Host::text))?;
     let path = match &redirect.path {
         Some(modifier) => modified(modifier, asked.path, prefix),
         None => asked.path.to_owned(),
@@ -206,33 +200,20 @@ fn location(
 }
 
 /// Copies: those whose backend resolves, as often as percentage or fraction say (digest 3.5).
-fn mirror(
-    objects: &Objects,
-    route: &ObjectKey,
-    filters: &[HttpRouteFilter],
-    request: &Request,
-    copies: &mut u32,
-    way: &mut Way,
-) {
+fn mirror(filters: &[HttpRouteFilter], way: &mut Way<'_>) {
     let mirrors = filters
         .iter()
         .filter_map(|filter| filter.request_mirror.as_ref());
-    for HttpRequestMirrorFilter {
-        backend_ref,
-        percent,
-        fraction,
-        ..
-    } in mirrors
-    {
-        let Some(backend) = destination(objects, route, backend_ref) else {
+    for mirror in mirrors {
+        let Some(backend) = destination(way.objects, way.route, &mirror.backend_ref) else {
             continue;
         };
-        let (part, of) = match (fraction, percent) {
-            (Some(fraction), _) => (fraction.numerator, fraction.denominator.unwrap_or(100)),
-            (None, percent) => (percent.unwrap_or(100), 100),
+        let (part, of) = match &mirror.fraction {
+            Some(fraction) => (fraction.numerator, fraction.denominator.unwrap_or(100)),
+            None => (mirror.percent.unwrap_or(100), 100),
         };
-        let draw = u128::from(request.draw(*copies));
-        *copies += 1;
+        let draw = u128::from(way.request.draw(way.copies));
+        way.copies += 1;
         if draw * u128::try_from(of).unwrap_or(1) / (1 << 64) < u128::try_from(part).unwrap_or(0) {
             way.plan.push(format!("mirror {backend}"));
         }
@@ -240,7 +221,7 @@ fn mirror(
 }
 
 /// Header fields first, then host and path.
-fn edit(filters: &[HttpRouteFilter], path: &str, prefix: &str, way: &mut Way) {
+fn edit(filters: &[HttpRouteFilter], way: &mut Way<'_>) {
     for edits in filters
         .iter()
         .filter_map(|filter| filter.request_header_modifier.as_ref())
@@ -255,7 +236,7 @@ fn edit(filters: &[HttpRouteFilter], path: &str, prefix: &str, way: &mut Way) {
             way.host.clone_from(host);
         }
         if let Some(modifier) = &rewrite.path {
-            way.path = modified(modifier, path, prefix);
+            way.path = modified(modifier, way.matched.0, way.matched.1);
         }
     }
 }

@@ -80,8 +80,8 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
     let asked = Asked {
         request,
         path: &parsed.path,
-        query: parsed.query.as_deref().unwrap_or_default(),
-        host,
+        query: parsed.query.as_deref(),
+        host: name.as_ref(),
         authority: authority.as_deref(),
     };
     let attached = attach::routes(objects, &listeners, chosen);
@@ -95,16 +95,7 @@ pub fn answer(objects: &Objects, request: &Request) -> Outcome {
         rule: best.rule,
         matching: best.matching,
     };
-    filters::carry_out(
-        objects,
-        best,
-        listener,
-        &asked,
-        name.as_ref(),
-        parsed.query.as_deref(),
-        served,
-        plan,
-    )
+    filters::carry_out(objects, best, listener, &asked, served, plan)
 }
 
 /// A route that hangs on the chosen listener.

@@ -14,6 +14,24 @@ pub(super) struct Candidate<'o> {
     pub(super) rank: Rank,
 }
 
+impl<'o> Candidate<'o> {
+    pub(super) fn new(
+        route: &'o Route<'o>,
+        hostname: Option<&'o str>,
+        rule: usize,
+        matching: usize,
+        rank: Rank,
+    ) -> Self {
+        Candidate {
+            route,
+            hostname,
+            rule,
+            matching,
+            rank,
+        }
+    }
+}
+
 /// Kind (3 exact, 2 expression, 1 prefix, 0 none) and length of path or service, and of the gRPC method; then counts.
 #[derive(Default)]
 pub(super) struct Rank {

@@ -12,26 +12,22 @@ use gatepost::key::ObjectKey;
 use super::filters::destination;
 use super::{Objects, path};
 
-/// GEP-2257, in milliseconds.
+/// GEP-2257, in milliseconds: numbers, each with its unit.
 fn milliseconds(text: &Duration) -> u64 {
-    let text: String = text.as_str().to_owned();
-    let (mut total, mut number, mut unit) = (0, String::new(), String::new());
-    for character in text.chars().chain(['0']) {
-        if character.is_ascii_digit() && !unit.is_empty() {
-            let factor = match unit.as_str() {
-                "h" => 3_600_000,
-                "m" => 60_000,
-                "s" => 1_000,
-                _ => 1,
-            };
-            total += number.parse::<u64>().unwrap_or(0) * factor;
-            (number, unit) = (String::new(), String::new());
-        }
-        if character.is_ascii_digit() {
-            number.push(character);
-        } else {
-            unit.push(character);
-        }
+    let (mut total, mut rest) = (0, text.as_str());
+    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit()) {
+        let (number, unit) = rest.split_at(end);
+        let after = unit
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(unit.len());
+        let factor = match &unit[..after] {
+            "h" => 3_600_000,
+            "m" => 60_000,
+            "s" => 1_000,
+            _ => 1,
+        };
+        total += number.parse::<u64>().unwrap_or(0) * factor;
+        rest = &unit[after..];
     }
     total
 }
@@ -58,12 +54,8 @@ pub(super) fn authorize(
     };
     let prefix = path::prefix(&prefix).unwrap_or_default();
     let names = |list: Option<&Vec<String>>| {
-        let list: Vec<String> = list
-            .into_iter()
-            .flatten()
-            .map(|n| n.to_lowercase())
-            .collect();
-        list.join(",")
+        list.map(|list| list.join(",").to_lowercase())
+            .unwrap_or_default()
     };
     let asked = names(http.and_then(|http| http.allowed_headers.as_ref()));
     let copied = names(http.and_then(|http| http.allowed_response_headers.as_ref()));

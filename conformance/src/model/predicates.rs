@@ -2,12 +2,12 @@
 
 use gatepost::api::grpc_route::{GrpcMethodMatch, GrpcRouteMatch};
 use gatepost::api::http_route::{
-    HttpHeaderMatch, HttpPathMatch, HttpQueryParamMatch, HttpRouteMatch, PathMatchType,
-    ValueMatchType,
+    HttpHeaderMatch, HttpPathMatch, HttpQueryParamMatch, HttpRouteMatch, HttpRouteRule,
+    PathMatchType, ValueMatchType,
 };
 
 use super::attach::{Kinds, Listener};
-use super::host::{intersect, means};
+use super::host::{Host, intersect, means};
 use super::order::{Candidate, Rank};
 use super::{Route, path, regex};
 use crate::request::Request;
@@ -16,8 +16,8 @@ use crate::request::Request;
 pub(super) struct Asked<'r> {
     pub(super) request: &'r Request,
     pub(super) path: &'r str,
-    pub(super) query: &'r [u8],
-    pub(super) host: Option<&'r str>,
+    pub(super) query: Option<&'r [u8]>,
+    pub(super) host: Option<&'r Host>,
     pub(super) authority: Option<&'r [u8]>,
 }
 
@@ -47,7 +47,11 @@ pub(super) fn fitting<'o>(
                     .spec
                     .hostname()
                     .is_none_or(|own| intersect(own, name));
-                let_in && asked.host.is_some_and(|host| means(name, host))
+                let_in
+                    && asked
+                        .host
+                        .and_then(Host::name)
+                        .is_some_and(|host| means(name, host))
             });
             if fits {
                 matches_of(route, name, asked, &mut found);
@@ -63,62 +67,42 @@ fn matches_of<'o>(
     asked: &Asked<'_>,
     found: &mut Vec<Candidate<'o>>,
 ) {
+    let mut add = |rule, ranks: &mut dyn Iterator<Item = (usize, Option<Rank>)>| {
+        found.extend(ranks.filter_map(|(matching, rank)| {
+            Some(Candidate::new(route, hostname, rule, matching, rank?))
+        }));
+    };
     match &route.route {
         Kinds::Http(http) => {
-            let default_rule = [gatepost::api::http_route::HttpRouteRule::default()];
-            for (rule, spec) in http
-                .spec
-                .rules
-                .as_deref()
-                .unwrap_or(&default_rule)
-                .iter()
-                .enumerate()
-            {
+            let none = [HttpRouteRule::default()];
+            let rules = http.spec.rules.as_deref().unwrap_or(&none);
+            for (rule, spec) in rules.iter().enumerate() {
                 // S:dropped-rule.
-                if !super::filters::sound_http(spec) {
-                    continue;
-                }
-                let default_match = [HttpRouteMatch::default()];
-                let matches = spec
-                    .matches
-                    .as_deref()
-                    .filter(|matches| !matches.is_empty())
-                    .unwrap_or(&default_match);
-                for (matching, one) in matches.iter().enumerate() {
-                    if let Some(rank) = http_match(one, asked) {
-                        found.push(Candidate {
-                            route,
-                            hostname,
-                            rule,
-                            matching,
-                            rank,
-                        });
-                    }
+                if super::filters::sound_http(spec) {
+                    let matches = or_default(spec.matches.as_deref());
+                    let ranks = matches.iter().map(|one| http_match(one, asked));
+                    add(rule, &mut ranks.enumerate());
                 }
             }
         }
         Kinds::Grpc(grpc) if is_grpc(asked.request) => {
             for (rule, spec) in grpc.spec.rules.iter().flatten().enumerate() {
-                let default_match = [GrpcRouteMatch::default()];
-                let matches = spec
-                    .matches
-                    .as_deref()
-                    .filter(|matches| !matches.is_empty())
-                    .unwrap_or(&default_match);
-                for (matching, one) in matches.iter().enumerate() {
-                    if let Some(rank) = grpc_match(one, asked) {
-                        found.push(Candidate {
-                            route,
-                            hostname,
-                            rule,
-                            matching,
-                            rank,
-                        });
-                    }
-                }
+                let matches = or_default(spec.matches.as_deref());
+                let ranks = matches.iter().map(|one| grpc_match(one, asked));
+                add(rule, &mut ranks.enumerate());
             }
         }
         Kinds::Grpc(_) | Kinds::Layer4(_) => {}
+    }
+}
+
+/// A rule without matches has the one that asks for nothing.
+fn or_default<T: Clone + Default>(matches: Option<&[T]>) -> Vec<T> {
+    let matches = matches.unwrap_or_default().to_vec();
+    if matches.is_empty() {
+        vec![T::default()]
+    } else {
+        matches
     }
 }
 
@@ -148,10 +132,12 @@ fn http_match(one: &HttpRouteMatch, asked: &Asked<'_>) -> Option<Rank> {
     {
         return None;
     }
-    let headers = first_headers(one.headers.as_deref().unwrap_or_default());
-    let query = first_parameters(one.query_params.as_deref().unwrap_or_default());
+    let headers = firsts(one.headers.as_ref(), |one| one.name.to_lowercase());
+    let query = firsts(one.query_params.as_ref(), |one| one.name.clone());
     let fits = headers.iter().all(|wanted| header(wanted, asked))
-        && query.iter().all(|wanted| parameter(wanted, asked.query));
+        && query
+            .iter()
+            .all(|wanted| parameter(wanted, asked.query.unwrap_or_default()));
     fits.then(|| Rank {
         first: (kind, length),
         second: (0, 0),
@@ -184,7 +170,7 @@ fn grpc_match(one: &GrpcRouteMatch, asked: &Asked<'_>) -> Option<Rank> {
         name(&wanted.service, service)?,
         name(&wanted.method, method)?,
     );
-    let headers = first_headers(one.headers.as_deref().unwrap_or_default());
+    let headers = firsts(one.headers.as_ref(), |one| one.name.to_lowercase());
     let fits = headers.iter().all(|wanted| header(wanted, asked));
     fits.then_some(Rank {
         first,
@@ -211,23 +197,10 @@ pub(super) fn is_grpc(request: &Request) -> bool {
 }
 
 /// S:duplicate-entries: the first of equal names counts; header names are equal whatever their case.
-fn first_headers(all: &[HttpHeaderMatch]) -> Vec<&HttpHeaderMatch> {
-    let mut kept: Vec<&HttpHeaderMatch> = Vec::new();
-    for one in all {
-        if !kept
-            .iter()
-            .any(|earlier| earlier.name.eq_ignore_ascii_case(&one.name))
-        {
-            kept.push(one);
-        }
-    }
-    kept
-}
-
-fn first_parameters(all: &[HttpQueryParamMatch]) -> Vec<&HttpQueryParamMatch> {
-    let mut kept: Vec<&HttpQueryParamMatch> = Vec::new();
-    for one in all {
-        if !kept.iter().any(|earlier| earlier.name == one.name) {
+fn firsts<T>(all: Option<&Vec<T>>, name: impl Fn(&T) -> String) -> Vec<&T> {
+    let mut kept: Vec<&T> = Vec::new();
+    for one in all.into_iter().flatten() {
+        if kept.iter().all(|earlier| name(earlier) != name(one)) {
             kept.push(one);
         }
     }
