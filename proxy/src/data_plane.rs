@@ -61,10 +61,12 @@ impl DataPlane {
 
     /// Swaps tables, then opens sockets that are new and closes those that nothing asks for any more.
     pub async fn program(&mut self, resolution: &Resolution, placed: &[Placed]) {
-        let endpoints = EndpointTable::new(resolution, &self.options.endpoints, &self.endpoints);
-        let endpoints = Arc::new(endpoints);
+        let endpoints =
+            EndpointTable::following(&self.endpoints, resolution, &self.options.endpoints);
         self.endpoints = endpoints.clone();
-        let rules = self.rules();
+        let before = self.served();
+        let tables = placed.iter().filter(|placed| !placed.addresses.is_empty());
+        let rules = Rules::between(&before, tables.map(|placed| &*placed.table));
         let mut wanted: BTreeMap<(Transport, SocketAddr), (u16, Arc<Plane>)> = BTreeMap::new();
         let mut planes = BTreeMap::new();
         for Placed { addresses, table } in placed {
@@ -110,18 +112,14 @@ impl DataPlane {
             planes.insert(addresses.clone(), plane);
         }
         self.planes = planes;
-        rules.forget(&self.rules(), &self.metrics);
+        rules.forget(&self.served(), &self.metrics);
         self.close_unwanted(&wanted);
         self.open_wanted(wanted).await;
     }
 
-    fn rules(&self) -> Rules {
-        let served: Vec<Arc<Served>> = self
-            .planes
-            .values()
-            .map(|plane| plane.served.load_full())
-            .collect();
-        Rules::of(served.iter())
+    fn served(&self) -> Vec<Arc<Served>> {
+        let planes = self.planes.values();
+        planes.map(|plane| plane.served.load_full()).collect()
     }
 
     fn plane(&self, served: Served) -> Plane {

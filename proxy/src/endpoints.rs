@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use gatepost::controller::Resolution;
+use gatepost::resolve::endpoints::Endpoints;
 use gatepost::rule::ServicePort;
 
 use crate::budget::Budget;
@@ -21,7 +22,14 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// The usable addresses of all Service ports that routes refer to.
 #[derive(Debug, Default)]
 pub struct EndpointTable {
-    ports: HashMap<ServicePort, Arc<Addresses>>,
+    ports: HashMap<ServicePort, Port>,
+}
+
+/// A port: what was resolved, and what became of it.
+#[derive(Clone, Debug)]
+struct Port {
+    resolved: Arc<Endpoints>,
+    addresses: Arc<Addresses>,
 }
 
 /// The addresses of one port.
@@ -47,34 +55,49 @@ pub struct Endpoint {
 
 impl EndpointTable {
     /// What a resolution says, and for ports without any address what the user says. What is known of an address that
-    /// was there before stays.
-    pub fn new(
+    /// was there before stays; where nothing has changed, it is the table that was there before.
+    pub fn following(
+        before: &Arc<EndpointTable>,
         resolution: &Resolution,
         overrides: &BTreeMap<String, Vec<SocketAddr>>,
-        before: &EndpointTable,
-    ) -> EndpointTable {
+    ) -> Arc<EndpointTable> {
+        let mut changed = false;
         let ports = resolution.all_endpoints().map(|(port, endpoints)| {
-            let mut list: Vec<SocketAddr> = endpoints
-                .usable()
-                .map(|endpoint| endpoint.address)
-                .collect();
-            if list.is_empty() {
-                list = overrides
-                    .get(&port.to_string())
-                    .cloned()
-                    .unwrap_or_default();
-            }
-            let addresses = Addresses::new(list, before.get(port).map(AsRef::as_ref));
-            (port.clone(), Arc::new(addresses))
+            let known = before.ports.get(port);
+            let port_now = match known {
+                Some(known) if Arc::ptr_eq(&known.resolved, endpoints) => known.clone(),
+                _ => {
+                    changed = true;
+                    let mut list: Vec<SocketAddr> = endpoints
+                        .usable()
+                        .map(|endpoint| endpoint.address)
+                        .collect();
+                    if list.is_empty() {
+                        list = overrides
+                            .get(&port.to_string())
+                            .cloned()
+                            .unwrap_or_default();
+                    }
+                    let known = known.map(|known| &*known.addresses);
+                    Port {
+                        resolved: endpoints.clone(),
+                        addresses: Arc::new(Addresses::new(list, known)),
+                    }
+                }
+            };
+            (port.clone(), port_now)
         });
-        EndpointTable {
-            ports: ports.collect(),
+        let ports: HashMap<ServicePort, Port> = ports.collect();
+        if changed || ports.len() != before.ports.len() {
+            Arc::new(EndpointTable { ports })
+        } else {
+            before.clone()
         }
     }
 
     /// The addresses of a port.
     pub fn get(&self, port: &ServicePort) -> Option<&Arc<Addresses>> {
-        self.ports.get(port)
+        self.ports.get(port).map(|port| &port.addresses)
     }
 }
 

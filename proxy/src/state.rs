@@ -1,11 +1,11 @@
 //! What is served right now: swapped whole, read without waiting.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gatepost::key::ObjectKey;
-use gatepost::rule::{Listener, Rule, ServicePort, Tickets};
+use gatepost::rule::{Listener, ServicePort, Tickets};
 use gatepost::table::{RouteTable, RuleId};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
@@ -24,14 +24,14 @@ pub struct Served {
     pub table: Arc<RouteTable>,
     /// Where backends are.
     pub endpoints: Arc<EndpointTable>,
-    rules: Vec<RuleState>,
+    rules: Vec<Arc<RuleState>>,
     /// Names of the listeners, by where they lie in memory.
     listeners: HashMap<usize, Arc<str>>,
     filtered: bool,
 }
 
 /// What a rule has besides what the table says.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct RuleState {
     shared: Arc<Shared>,
     /// Names of the backends, in the order of `backendRefs`.
@@ -50,21 +50,34 @@ struct Shared {
 /// Counters of one rule, by listener, backend and status: few, so that looking through them costs the least.
 type Counters = Vec<(Arc<str>, Arc<str>, u16, Counter)>;
 
-/// The lasting parts of rules.
-#[derive(Debug, Default)]
-pub struct Rules(BTreeMap<(ObjectKey, u16), Arc<Shared>>);
+/// What rules keep while tables change: found by where a rule lies in memory, which says without a look at its text that
+/// nothing of it has changed, else by its name.
+#[derive(Debug)]
+pub struct Rules<'s> {
+    /// The rules of all tables before, by address; those tables keep them where they are.
+    before: HashMap<usize, &'s Arc<RuleState>>,
+    /// Rules that none of the new tables has at that address.
+    left: BTreeMap<(&'s ObjectKey, u16), &'s Arc<Shared>>,
+}
 
 impl Served {
     /// Takes the lasting parts of rules that were there before, and makes those that were not.
-    pub fn new(table: Arc<RouteTable>, endpoints: Arc<EndpointTable>, before: &Rules) -> Served {
+    pub fn new(
+        table: Arc<RouteTable>,
+        endpoints: Arc<EndpointTable>,
+        before: &Rules<'_>,
+    ) -> Served {
         let mut names: HashMap<ServicePort, Arc<str>> = HashMap::new();
-        let states = rules(&table).map(|(key, rule)| {
-            let shared = match before.0.get(&key) {
-                Some(shared) => shared.clone(),
+        let states = table.rules().map(|(route, rule)| {
+            if let Some(state) = before.before.get(&place(rule)) {
+                return Arc::clone(state);
+            }
+            let shared = match before.left.get(&(route, rule.index)) {
+                Some(shared) => Arc::clone(shared),
                 None => Arc::new(Shared {
                     tickets: Tickets::new(random::seed()),
-                    route: key.0.namespaced_name().to_string().into(),
-                    rule: key.1.to_string().into(),
+                    route: route.namespaced_name().to_string().into(),
+                    rule: rule.index.to_string().into(),
                     counters: Mutex::default(),
                 }),
             };
@@ -79,15 +92,15 @@ impl Served {
                 },
                 Err(_) => Arc::from(""),
             };
-            RuleState {
+            Arc::new(RuleState {
                 shared,
                 backends: rule.backends.entries().iter().map(name).collect(),
-            }
+            })
         });
         let rules = states.collect();
         let name = |listener: &Arc<Listener>| {
             let name = format!("{}/{}", listener.gateway, listener.name);
-            (place(listener), Arc::from(name))
+            (place(&**listener), Arc::from(name))
         };
         let listeners = table.listeners();
         Served {
@@ -197,20 +210,43 @@ pub struct Outcome {
     pub why: std::borrow::Cow<'static, str>,
 }
 
-impl Rules {
-    /// The lasting parts of all tables.
-    pub fn of<'s>(served: impl Iterator<Item = &'s Arc<Served>>) -> Rules {
-        let pairs = served.flat_map(|served| {
-            let keys = rules(&served.table).map(|(key, _)| key);
-            keys.zip(served.rules.iter().map(|state| state.shared.clone()))
+impl<'s> Rules<'s> {
+    /// What stays between what is served and the tables to come.
+    pub fn between<'t>(
+        served: &'s [Arc<Served>],
+        tables: impl Iterator<Item = &'t RouteTable>,
+    ) -> Rules<'s> {
+        let rules = served.iter().flat_map(|served| {
+            let states = served.rules.iter();
+            served.table.rules().zip(states)
         });
-        Rules(pairs.collect())
+        let mut before = HashMap::new();
+        let mut left = HashMap::new();
+        for ((route, rule), state) in rules {
+            before.insert(place(rule), state);
+            left.insert(place(rule), ((route, rule.index), &state.shared));
+        }
+        for (_, rule) in tables.flat_map(RouteTable::rules) {
+            left.remove(&place(rule));
+        }
+        Rules {
+            before,
+            left: left.into_values().collect(),
+        }
     }
 
     /// Takes the counters back of rules that are not among those that are served now.
-    pub fn forget(&self, now: &Rules, metrics: &Metrics) {
-        let gone = self.0.iter().filter(|(key, _)| !now.0.contains_key(*key));
-        for (_, shared) in gone {
+    pub fn forget(&self, now: &[Arc<Served>], metrics: &Metrics) {
+        if self.left.is_empty() {
+            return;
+        }
+        let kept: HashSet<usize> = now
+            .iter()
+            .flat_map(|served| &served.rules)
+            .map(|state| place(&*state.shared))
+            .collect();
+        let gone = self.left.values();
+        for shared in gone.filter(|shared| !kept.contains(&place(&***shared))) {
             let counters = shared
                 .counters
                 .lock()
@@ -228,14 +264,9 @@ impl Rules {
     }
 }
 
-fn place(listener: &Listener) -> usize {
-    std::ptr::from_ref(listener).addr()
-}
-
-fn rules(table: &RouteTable) -> impl Iterator<Item = ((ObjectKey, u16), &Rule)> + '_ {
-    table
-        .rules()
-        .map(|(route, rule)| ((route.clone(), rule.index), rule))
+/// Where something lies in memory.
+fn place<T>(thing: &T) -> usize {
+    std::ptr::from_ref(thing).addr()
 }
 
 /// What sockets share: the table that is served there, and what goes with it.
