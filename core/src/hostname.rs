@@ -144,6 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_stands_for_a_label_at_least() {
+        let wildcard = name("*.a.test");
+        assert!(wildcard.matches("b.a.test") && wildcard.matches("c.b.a.test"));
+        assert!(!wildcard.matches("a.test") && !wildcard.matches(".a.test"));
+        let longest = format!("{}.{}", "a.".repeat(125) + "a", "b");
+        assert_eq!(longest.len(), 253);
+        assert!(Hostname::parse(&longest).is_ok());
+        assert!(Hostname::parse(&format!("a{longest}")).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_is_said() {
+        let refused = Hostname::parse("A.b").expect_err("upper case").to_string();
+        assert!(refused.starts_with("`A.b` is not a host name: expected labels"));
+    }
+
+    #[test]
     fn intersections_are_the_more_specific_name() {
         for (one, two, both) in [
             ("a.example.com", "*.example.com", Some("a.example.com")),

@@ -142,3 +142,41 @@ impl EditRequest for request::Parts {
         sound
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edited(head: &mut impl EditHeaders) {
+        let (a, b) = (
+            HeaderName::from_static("x-a"),
+            HeaderName::from_static("x-b"),
+        );
+        head.append(&a, &HeaderValue::from_static("1"));
+        head.append(&a, &HeaderValue::from_static("2"));
+        head.append(&b, &HeaderValue::from_static("3"));
+        head.set(&b, &HeaderValue::from_static("4"));
+        head.append(&b, &HeaderValue::from_static("5"));
+        head.remove(&a);
+        head.append(&a, &HeaderValue::from_static("6"));
+    }
+
+    #[test]
+    fn heads_of_requests_and_answers_are_edited_alike() {
+        let (mut request, ()) = http::Request::new(()).into_parts();
+        let (mut response, ()) = http::Response::new(()).into_parts();
+        edited(&mut request);
+        edited(&mut response);
+        for headers in [request.headers, response.headers] {
+            let values = |name: &'static str| {
+                let mut values = Vec::new();
+                headers.each(&HeaderName::from_static(name), &mut |value| {
+                    values.push(value.to_vec())
+                });
+                values
+            };
+            assert_eq!(values("x-a"), [b"6"]);
+            assert_eq!(values("x-b"), [b"4", b"5"]);
+        }
+    }
+}

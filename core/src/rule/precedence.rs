@@ -231,3 +231,14 @@ impl<'r> Precedence<'r> {
         steps.into_iter().find(|(order, _)| order.is_ne())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PrecedenceStep;
+
+    #[test]
+    fn steps_have_names() {
+        assert_eq!(PrecedenceStep::Hostname.as_str(), "hostname");
+        assert_eq!(PrecedenceStep::GrpcMethod.as_str(), "gRPC method");
+    }
+}

@@ -268,6 +268,54 @@ mod tests {
             backends(&[1, 1]).pick_other(7, &[0, 1]).err(),
             Some(NoBackend::ZeroWeights)
         );
+        assert_eq!(
+            backends(&[]).pick_other(7, &[]).err(),
+            Some(NoBackend::Empty)
+        );
+        assert_eq!(backends(&[]).pick_key(b"k").err(), Some(NoBackend::Empty));
+        assert_eq!(
+            backends(&[0, 0]).pick_key(b"k").err(),
+            Some(NoBackend::ZeroWeights)
+        );
+    }
+
+    #[test]
+    fn others_keep_their_shares_among_themselves() {
+        let backends = backends(&[3, 5, 0, 1]);
+        let mut counts = [0; 4];
+        for number in 0..4_u64 {
+            let ticket = number << 62;
+            let picked = backends.pick_other(ticket, &[1]).expect("others are left");
+            counts[usize::from(picked.index)] += 1;
+        }
+        assert_eq!(counts, [3, 0, 0, 1]);
+    }
+
+    #[test]
+    fn keys_are_hashed_alike_in_every_process_and_version() {
+        // Values of an independent implementation of FNV-1a and the finisher of SplitMix64.
+        assert_eq!(hash(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(hash(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(hash(b"gatepost"), 0x1d17_67f5_78ec_e3d4);
+        assert_eq!(mix(1, 2), 0x52c4_e387_94fe_d135);
+        let mixed = mix(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
+        assert_eq!(mixed, 0xf0b0_e205_e4ae_1e05);
+    }
+
+    #[test]
+    fn keys_fall_on_backends_as_their_weights_say() {
+        let backends = backends(&[10, 0, 60, 30]);
+        assert_eq!(backends.entries().len(), 4);
+        let mut counts = [0_u32; 4];
+        for key in 0..10_000_u32 {
+            let picked = backends.pick_key(&key.to_le_bytes()).expect("a backend");
+            counts[usize::from(picked.index)] += 1;
+        }
+        // Four standard deviations of 10,000 draws: 120, 196 and 183.
+        for (count, share) in counts.iter().zip([1_000, 0, 6_000, 3_000_u32]) {
+            assert!(count.abs_diff(share) <= share / 8, "{counts:?}");
+        }
+        assert_eq!(counts[1], 0);
     }
 
     #[test]

@@ -148,8 +148,9 @@ impl<'r> Target<'r> {
         };
         let start = buffer.len();
         let (changed, asterisk) = match path {
-            b"*" if authority.is_none() => (false, true),
-            b"" if authority.is_some() => {
+            // Alone: what follows an authority begins with a slash or is empty, and nothing but `*` is neither.
+            b"*" => (false, true),
+            b"" => {
                 buffer.push(b'/');
                 (true, false)
             }

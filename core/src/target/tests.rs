@@ -218,3 +218,52 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn queries_have_no_character_that_ends_a_line_or_target() {
+    for query in ["a b", "a#b", "a\u{7f}", "a\tb", "#", " "] {
+        assert_eq!(path(&format!("/a?{query}")), Err(Refused::BadCharacter));
+    }
+    for query in ["", "a!b", "~", "?", "a/b"] {
+        assert_eq!(path(&format!("/a?{query}")), Ok("/a".to_owned()));
+    }
+}
+
+#[test]
+fn what_has_to_be_written_anew_says_so() {
+    for (text, authority, changed) in [
+        ("/a?b", None, false),
+        ("*", None, false),
+        ("/a", Some("b.test"), false),
+        ("/%61", None, true),
+        ("/a/../b", Some("b.test"), true),
+        ("http://b.test/a", None, true),
+        ("http://b.test", None, true),
+    ] {
+        let mut buffer = Vec::new();
+        let mut hosts = [b"a.test".as_slice()].into_iter();
+        let raw = Raw {
+            target: text.as_bytes(),
+            authority: authority.map(str::as_bytes),
+            hosts: &mut hosts,
+            host_required: true,
+            connect: false,
+        };
+        let shown = format!("{raw:?}");
+        assert!(shown.starts_with("Raw { target: ["), "{shown}");
+        let target = Target::parse(raw, &PathPolicy::default(), &mut buffer).expect(text);
+        assert_eq!(target.changed(), changed, "{text}");
+        let host = if text.starts_with("http") || authority.is_some() {
+            "b.test"
+        } else {
+            "a.test"
+        };
+        assert_eq!(target.host().name(), Some(host), "{text}");
+    }
+}
+
+#[test]
+fn refusals_say_why() {
+    let said = path("/%2f").expect_err("an encoded slash").to_string();
+    assert_eq!(said, "the path has an encoded slash");
+}
