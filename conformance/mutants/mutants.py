@@ -1,6 +1,6 @@
 """Mutation testing in one build: all mutants that cargo-mutants lists are built in at once, a variable chooses one.
 
-Usage: mutants.py COPY LIST [FILE-PREFIX…], from `conformance/mutants/run`. COPY is a copy of the repository that may be changed, LIST
+Usage: mutants.py COPY LIST [NAME-PREFIX…], from `conformance/mutants/run`. COPY is a copy of the repository that may be changed, LIST
 the output of `cargo mutants --list --json`. A mutant is caught if one of the tests below fails, or does not end in time, with it. One that
 does not compile beside the others is left to `cargo mutants` itself: it is printed as `apart`.
 """
@@ -184,7 +184,7 @@ def caught(copy, programs, number):
 
 def main():
     copy, prefixes = Path(sys.argv[1]).resolve(), sys.argv[3:]
-    mutants = [one for one in json.loads(Path(sys.argv[2]).read_text()) if one["file"].startswith(tuple(prefixes) or "")]
+    mutants = [one for one in json.loads(Path(sys.argv[2]).read_text()) if one["name"].startswith(tuple(prefixes) or "")]
     files = defaultdict(list)
     for number, mutant in enumerate(mutants):
         files[mutant["file"]].append((number, mutant))

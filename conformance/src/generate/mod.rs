@@ -297,6 +297,9 @@ impl Generator {
             let parameters: Vec<Value> = (0..1 + self.below(2))
                 .map(|_| {
                     let (name, value) = *self.pick(&PARAMETERS);
+                    if self.chance(0.2) {
+                        return json!({"type": "RegularExpression", "name": name, "value": "[0-9]+|x.y"});
+                    }
                     json!({"name": name, "value": value})
                 })
                 .collect();

@@ -106,7 +106,11 @@ impl Generator {
         for wanted in one["queryParams"].as_array().into_iter().flatten() {
             if self.chance(0.9) {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let spelled = self.spell_parameter(&text(&wanted["name"]), &text(&wanted["value"]));
+                let value = match wanted["type"].as_str() {
+                    Some(_) => (*self.pick(&["1", "12", "x y", "x"])).to_owned(),
+                    None => text(&wanted["value"]),
+                };
+                let spelled = self.spell_parameter(&text(&wanted["name"]), &value);
                 query.push(spelled);
             }
         }
