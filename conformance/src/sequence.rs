@@ -67,6 +67,11 @@ impl Changes {
     }
 
     fn one(&mut self, resources: &Resources) -> Change {
+        if self.chance(30)
+            && let Some(change) = self.awkward(resources)
+        {
+            return change;
+        }
         if self.chance(25) && !resources.is_empty() {
             let number = self.rng.random_range(0..resources.len());
             let key = resources.iter().nth(number).map(|(key, _)| key.clone());
@@ -74,6 +79,73 @@ impl Changes {
         }
         let object = self.object();
         Change::Put(Arc::new(Resource::from_json(object).expect("an object")))
+    }
+
+    /// One thing about an object that is there: a grant or a ListenerSet taken away, a listener more or less, a namespace
+    /// relabelled, a Service's port renamed, a Secret rotated, a class that another controller claims, CRDs of another
+    /// version or channel.
+    fn awkward(&mut self, resources: &Resources) -> Option<Change> {
+        let kind = self.pick(&[
+            "ReferenceGrant",
+            "ReferenceGrant",
+            "ListenerSet",
+            "ListenerSet",
+            "Gateway",
+            "Gateway",
+            "Namespace",
+            "Service",
+            "Secret",
+            "GatewayClass",
+            "CustomResourceDefinition",
+        ]);
+        let of_kind: Vec<&Arc<Resource>> = resources
+            .iter()
+            .filter(|(key, _)| key.kind.as_str() == kind)
+            .map(|(_, resource)| resource)
+            .collect();
+        let resource = *of_kind.choose(&mut self.rng)?;
+        let mut object = resource.to_json();
+        let spec = &mut object["spec"];
+        match kind {
+            "ReferenceGrant" => return Some(Change::Delete(resource.key().clone())),
+            "ListenerSet" if self.chance(40) => {
+                return Some(Change::Delete(resource.key().clone()));
+            }
+            "Gateway" | "ListenerSet" => {
+                let listeners = spec["listeners"].as_array_mut()?;
+                if self.chance(30) && listeners.len() > 1 {
+                    let at = self.rng.random_range(0..listeners.len());
+                    listeners.remove(at);
+                } else {
+                    let mut more = self.listeners()[0].clone();
+                    more["name"] = json!(self.pick(&["l7", "l8", "l9"]));
+                    listeners.push(more);
+                }
+            }
+            "Namespace" => {
+                object["metadata"]["labels"] = json!({"team": self.pick(&["red", "blue"])});
+            }
+            "Service" => spec["ports"][0]["name"] = json!(self.pick(&["web", "main"])),
+            "Secret" => {
+                let number = self.rng.random_range(0..self.certificates.len());
+                let (certificate, key) = self.certificates.get(number)?;
+                object["stringData"] = json!({"tls.crt": certificate, "tls.key": key});
+            }
+            "GatewayClass" => {
+                let names = ["gatepost.dev/gateway-controller", "x.test/y"];
+                spec["controllerName"] = json!(self.pick(&names));
+            }
+            _ => {
+                let version = self.pick(&["v1.7.0", "v1.4.0"]);
+                let channel = self.pick(&["standard", "experimental"]);
+                object["metadata"]["annotations"] = json!({
+                    "gateway.networking.k8s.io/bundle-version": version,
+                    "gateway.networking.k8s.io/channel": channel,
+                });
+            }
+        }
+        let changed = Resource::from_json(object).expect("an object");
+        Some(Change::Put(Arc::new(changed)))
     }
 
     fn metadata(&mut self, names: &[&str]) -> Value {
@@ -396,12 +468,14 @@ fn statuses(resolution: &Resolution, resources: &Resources) -> BTreeMap<ObjectKe
         .collect()
 }
 
-/// Runs one sequence of changes and holds the resolver against fresh resolutions (properties 2, 5, 6 and 12).
+/// Runs one sequence of changes and holds the resolver against fresh resolutions (properties 2, 5, 6 and 12). In each third
+/// sequence the statuses that a change brings are written after it, as a controller does.
 ///
 /// # Errors
 ///
 /// Says what differs, and after which change.
 pub fn run(changes: &mut Changes, kubernetes: bool, steps: u32) -> Result<u32, String> {
+    let written = changes.rng.random_range(0..3) == 0;
     let mut controller = Controller::default();
     controller.kubernetes = kubernetes;
     let mut resolver = Resolver::new(controller.clone());
@@ -416,6 +490,9 @@ pub fn run(changes: &mut Changes, kubernetes: bool, steps: u32) -> Result<u32, S
         let shown = format!("step {step}: {next:?}");
         let delta = resolver.apply(next);
         check(&resolver, &controller, &before, &delta).map_err(|why| format!("{shown}\n{why}"))?;
+        if written {
+            write(&mut resolver, &delta).map_err(|why| format!("{shown}\n{why}"))?;
+        }
     }
     write_back(&controller, resolver.resources())?;
     Ok(count)
@@ -483,7 +560,13 @@ fn attached(resolution: &Resolution, statuses: &BTreeMap<ObjectKey, Value>) -> R
             let all = statuses
                 .get(&listener.owner)
                 .and_then(|status| status["listeners"].as_array());
-            let entry = all.and_then(|all| all.iter().find(|one| one["name"] == *listener.name));
+            let named = |one: &&Value| one["name"] == *listener.name;
+            // Names that are there twice, which an API server refuses, say nothing.
+            let mut entries = all.into_iter().flatten().filter(named);
+            let entry = entries.next();
+            if entries.next().is_some() {
+                continue;
+            }
             let counted = entry
                 .map(|entry| entry["attachedRoutes"].clone())
                 .unwrap_or_default();
@@ -496,6 +579,35 @@ fn attached(resolution: &Resolution, statuses: &BTreeMap<ObjectKey, Value>) -> R
                 ));
             }
         }
+    }
+    Ok(())
+}
+
+/// Writes the statuses that a change brings: they are all that differ, and written they touch nothing.
+fn write(resolver: &mut Resolver, delta: &Delta) -> Result<(), String> {
+    let all = |resolver: &Resolver| {
+        let statuses = resolver.resolution().statuses(&Facts::ideal());
+        statuses.changes(resolver.resources(), NOW)
+    };
+    let due = resolver.status_changes(delta, &Facts::ideal(), NOW);
+    if due != all(resolver) {
+        return Err(format!(
+            "the delta brings the statuses {due:#?}, of all these differ: {:#?}",
+            all(resolver)
+        ));
+    }
+    let put = |(key, status): &(ObjectKey, Value)| {
+        let mut whole = resolver.resources().get(key)?.to_json();
+        whole["status"] = status.clone();
+        Some(Change::Put(Arc::new(Resource::from_json(whole).ok()?)))
+    };
+    let puts: Vec<Change> = due.iter().filter_map(put).collect();
+    let delta = resolver.apply(puts);
+    let left = resolver.status_changes(&delta, &Facts::ideal(), NOW);
+    if !delta.tables.is_empty() || !delta.endpoints.is_empty() || !left.is_empty() {
+        return Err(format!(
+            "written statuses touch {delta:?} and leave {left:#?}"
+        ));
     }
     Ok(())
 }

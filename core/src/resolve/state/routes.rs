@@ -215,14 +215,9 @@ impl State {
             };
             let key = ObjectKey::new(Kind::Gateway, name.namespace.clone(), name.name.clone());
             let key = Arc::new(key);
-            let before = self
-                .resolved
-                .listeners
-                .get(name)
-                .filter(|_| !work.owners.contains(&key));
+            let gateway_is_same = !work.owners.contains(&key);
+            let before = self.resolved.listeners.get(name).into_iter().flatten();
             let before: BTreeMap<(&ObjectKey, &str), &Arc<Listener>> = before
-                .into_iter()
-                .flatten()
                 .map(|listener| ((&listener.owner, &*listener.name), listener))
                 .collect();
             let mut owners = vec![(key, finding.listeners.as_slice())];
@@ -234,14 +229,25 @@ impl State {
             let mut serving = Vec::new();
             for (owner, listeners) in owners {
                 for (number, listener) in listeners.iter().enumerate() {
-                    let same = !work.owners.contains(&owner)
+                    let same = gateway_is_same
+                        && !work.owners.contains(&owner)
                         && !work.listeners.contains(&(owner.clone(), number));
-                    let kept = before.get(&(&owner, &*listener.name)).filter(|_| same);
-                    if let Some(kept) = kept {
-                        serving.push((*kept).clone());
+                    // Names may be there twice.
+                    let own = |old: &&&Arc<Listener>| {
+                        old.port == listener.port
+                            && Some(old.protocol) == listener.protocol
+                            && old.hostname == listener.hostname
+                    };
+                    let old = before.get(&(&*owner, &*listener.name)).filter(own);
+                    if let Some(old) = old.filter(|_| same) {
+                        serving.push((*old).clone());
                     } else if finding.rejected.is_none() && listener.serves() {
                         let routes = self.attached.get(&owner).and_then(|all| all.get(number));
-                        serving.extend(made(name, finding, &owner, listener, routes));
+                        let made = made(name, finding, &owner, listener, routes);
+                        serving.extend(made.map(|made| match old {
+                            Some(old) if ***old == made => (*old).clone(),
+                            _ => Arc::new(made),
+                        }));
                     }
                 }
             }
@@ -256,8 +262,8 @@ fn made(
     owner: &ObjectKey,
     listener: &ListenerFinding,
     routes: Option<&Routes>,
-) -> Option<Arc<Listener>> {
-    Some(Arc::new(Listener {
+) -> Option<Listener> {
+    Some(Listener {
         owner: owner.clone(),
         gateway: name.clone(),
         name: listener.name.clone(),
@@ -268,7 +274,7 @@ fn made(
         backend_client_certificate: gateway.client_certificate.clone(),
         filters: listener.filters.clone(),
         routes: routes.cloned().unwrap_or_default(),
-    }))
+    })
 }
 
 /// A route with the rules that it had before where they are equal, so that a table sees that they are the same.
