@@ -26,7 +26,7 @@ use crate::api::udp_route::UdpRoute;
 use crate::api::x_backend::XBackend;
 use crate::api::x_telemetry_policy::XTelemetryPolicy;
 use crate::document::Document;
-use crate::key::{AsKey, Kind, NamespacedName, ObjectKey};
+use crate::key::{AsKey, EXPERIMENTAL_GROUP, GATEWAY_GROUP, Kind, NamespacedName, ObjectKey};
 use crate::problem::{FieldPath, Level, Problem, Segment};
 
 /// The namespace of a namespaced object that names none.
@@ -72,8 +72,10 @@ impl Resource {
         let kind = Kind::from_group_kind(group, text("kind"))
             .ok_or_else(|| format!("kind `{}` of `{api_version}` is not known", text("kind")))?;
         let api_version = api_version.into();
-        let mut object =
-            Object::from_json(kind, value.clone()).map_err(|error| error.to_string())?;
+        let mut object = match Object::from_json(kind, value.clone()) {
+            Ok(object) => object,
+            Err(error) => without_status(kind, &value).ok_or_else(|| error.to_string())?,
+        };
         let typed = object.to_json().map_err(|error| error.to_string())?;
         let mut unknown = Vec::new();
         subtract(&value, &typed, &mut FieldPath::default(), &mut unknown);
@@ -166,6 +168,15 @@ impl Resource {
         }
         status
     }
+}
+
+/// The object of a value whose status alone cannot be read. A status is not judged with its object, since an API server
+/// drops it from what users apply, so it is not what the object fails by; it stays among the unknown fields.
+fn without_status(kind: Kind, value: &Value) -> Option<Object> {
+    let own = [GATEWAY_GROUP, EXPERIMENTAL_GROUP].contains(&kind.group());
+    let mut value = value.clone();
+    value.as_object_mut().filter(|_| own)?.remove("status")?;
+    Object::from_json(kind, value).ok()
 }
 
 /// Collects what `whole` has and `part` lacks.
@@ -469,6 +480,26 @@ fn service_of(resource: &Resource) -> Option<NamespacedName> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_status_that_cannot_be_read_is_kept_aside() {
+        let value = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "HTTPRoute",
+            "metadata": {"name": "r"},
+            "spec": {},
+            "status": {"parents": "none"},
+        });
+        let resource = Resource::from_json(value.clone()).expect("a route");
+        assert_eq!(resource.unknown().len(), 3);
+        assert_eq!(resource.status_json(), Some(json!({"parents": "none"})));
+        assert_eq!(resource.to_json(), value);
+        let mut pod = value;
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["status"] = json!("none");
+        assert!(Resource::from_json(pod).is_err());
+    }
 
     #[test]
     fn unknown_fields_and_values_survive() {

@@ -180,18 +180,18 @@ wire! {
 }
 
 wire! {
-    /// `HTTPRouteRetry`.
+    /// `HTTPRouteRetry`. The CRD names no width for `attempts` and no bound above.
     HttpRouteRetry {
         ;
         codes: Vec<i32>,
-        attempts: i32,
+        attempts: i64,
         backoff: Duration,
     }
 }
 
 impl HttpRouteRetry {
     /// `attempts`, 1 by default.
-    pub fn attempts(&self) -> i32 {
+    pub fn attempts(&self) -> i64 {
         self.attempts.unwrap_or(1)
     }
 }

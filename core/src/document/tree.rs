@@ -100,12 +100,12 @@ impl Node {
         self.as_mapping()?.get(key)
     }
 
-    /// `null`, `boolean`, `integer`, `number`, `string`, `list` or `mapping`.
+    /// `null`, `boolean`, `integer`, `number` (what is no integer of 64 bits), `string`, `list` or `mapping`.
     pub fn type_name(&self) -> &'static str {
         match &self.value {
             Value::Null => "null",
             Value::Bool(_) => "boolean",
-            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(number) if number.as_i64().is_none() => "number",
             Value::Number(_) => "integer",
             Value::String(_) => "string",
             Value::Sequence(_) => "list",
@@ -290,14 +290,16 @@ fn node(value: &serde_json::Value) -> Node {
     Node::new(Place { line: 1, column: 1 }, value)
 }
 
-/// A whole number such as `1e3` or `80.0` is an integer to Kubernetes, as long as a float holds it exactly.
+/// A whole number such as `1e3` or `80.0` is an integer where 64 bits hold it: kubectl writes it as one.
 pub(super) fn whole(number: Number) -> Number {
+    /// 2^63, the first float beyond.
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "the value is whole and its magnitude below 2^53"
+        reason = "the value is whole and within the integers of 64 bits"
     )]
     match number.as_f64().filter(|_| number.is_f64()) {
-        Some(value) if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 => {
+        Some(value) if value.fract() == 0.0 && (-BEYOND..BEYOND).contains(&value) => {
             Number::from(value as i64)
         }
         _ => number,

@@ -432,7 +432,7 @@ fn retry(spec: &HttpRouteRetry, at: Arguments<'_>) -> Result<Retry, Finding> {
     codes.sort_unstable();
     Ok(Retry {
         codes,
-        attempts: u32::try_from(spec.attempts()).unwrap_or(0),
+        attempts: u32::try_from(spec.attempts().max(0)).unwrap_or(u32::MAX),
         backoff: duration(spec.backoff.as_ref(), format_args!("{at}.retry.backoff"))?,
     })
 }

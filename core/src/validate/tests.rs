@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::schema::{Schema, Shape};
 use super::{schema_of, validate};
 use crate::document::Document;
 use crate::key::{Channel, Kind};
+use crate::resources::Resource;
 
 /// The fields of a schema that none of the values has.
 fn missing(schema: &Schema, values: &[&Value], path: &str, out: &mut Vec<String>) {
@@ -70,4 +71,63 @@ fn values_of_secrets_are_not_shown() {
             .any(|v| v.message.contains("hunter2") || v.message.contains("4711")),
         "{violations:?}"
     );
+}
+
+/// What an API server answers to a number in a field without a width, and in one of 32 bits.
+#[test]
+fn integers_have_the_width_that_the_schema_names() {
+    for (number, attempts, max_age) in [
+        (json!(2_147_483_647), vec![], vec![]),
+        (json!(2_147_483_648_i64), vec![], vec!["format"]),
+        (json!(i64::MAX), vec![], vec!["format"]),
+        (json!(i64::MIN), vec!["minimum"], vec!["format", "minimum"]),
+        (
+            json!(1 + i64::MAX as u64),
+            vec!["type", "format"],
+            vec!["type", "format"],
+        ),
+        (
+            json!(u64::MAX),
+            vec!["type", "format"],
+            vec!["type", "format"],
+        ),
+        (json!(1e3), vec![], vec![]),
+        (json!(3.0), vec![], vec![]),
+        (json!(1e18), vec![], vec!["format"]),
+        (json!(1e19), vec!["type", "format"], vec!["type", "format"]),
+        (
+            json!(-1e19),
+            vec!["type", "format", "minimum"],
+            vec!["type", "format", "minimum"],
+        ),
+        (json!(1.5), vec!["type", "format"], vec!["type", "format"]),
+    ] {
+        let value = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r"},
+            "spec": {"rules": [{
+                "filters": [{"type": "CORS", "cors": {"maxAge": number}}],
+                "retry": {"attempts": number},
+            }]},
+        });
+        let document = Document::from_json("r", &value);
+        let violations = validate(&document, Channel::Standard);
+        let of = |field: &str| -> Vec<&str> {
+            let field = format!("spec.rules[0].{field}");
+            let there = violations
+                .iter()
+                .filter(|found| found.field.to_string() == field);
+            there.map(|found| found.rule).collect()
+        };
+        assert_eq!(of("retry.attempts"), attempts, "{number}");
+        assert_eq!(of("filters[0].cors.maxAge"), max_age, "{number}");
+        assert_eq!(
+            violations.len(),
+            attempts.len() + max_age.len(),
+            "{violations:?}"
+        );
+        if violations.is_empty() {
+            let resource = Resource::from_document(&document).expect("it can be read");
+            assert!(resource.unknown().len() <= 2, "{resource:?}");
+        }
+    }
 }

@@ -350,41 +350,33 @@ impl Walk<'_, '_> {
             }
             return;
         };
-        let value = if let Some(value) = number.as_f64().filter(|_| number.is_f64()) {
-            self.wrong_type(path, node, "an integer");
-            // The bounds are those of the CRDs, far below what a float cannot hold.
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "what is beyond the bounds of integers is beyond those of the CRDs as well"
-            )]
-            let beyond = if value < 0.0 {
-                value.floor() as i64
-            } else {
-                value.ceil() as i64
-            };
-            Some(beyond)
-        } else {
-            number.as_i64()
+        // What 64 bits do not hold is a float to the API server, which has read it as one.
+        let value = match number.as_i64() {
+            Some(value) => value,
+            None => {
+                self.wrong_type(path, node, "an integer");
+                rounded(number.as_f64().unwrap_or(f64::INFINITY))
+            }
         };
-        let float = number.is_f64();
-        if !values.is_empty() && (float || value.is_none_or(|value| !values.contains(&value))) {
+        let float = number.as_i64().is_none();
+        if !values.is_empty() && (float || !values.contains(&value)) {
             self.not_among(path, node, among());
         }
-        let wide = value.is_none_or(|value| i32::try_from(value).is_err());
-        if float || format == Some("int32") && wide {
+        let wide = format == Some("int32") && i32::try_from(value).is_err();
+        if float || wide {
             self.refuse(
                 path,
                 "format",
                 format!("`{number}` is no integer of the width that is expected"),
             );
         }
-        if value.is_some_and(|value| value < minimum) {
+        if value < minimum {
             self.refuse(
                 path,
                 "minimum",
                 format!("is {number}, expected at least {minimum}"),
             );
-        } else if value.is_none_or(|value| value > maximum) {
+        } else if value > maximum {
             self.refuse(
                 path,
                 "maximum",
@@ -542,6 +534,19 @@ impl Walk<'_, '_> {
                 .map_or_else(String::new, |text| format!("`{}`: ", excerpt(text)));
             self.refuse(path, message, format!("{value}{message}"));
         }
+    }
+}
+
+/// The integer that lies on the same side of every bound of a CRD.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is beyond 64 bits is beyond the bounds of the CRDs as well"
+)]
+fn rounded(value: f64) -> i64 {
+    if value < 0.0 {
+        value.floor() as i64
+    } else {
+        value.ceil() as i64
     }
 }
 
