@@ -232,7 +232,7 @@ pub fn collect(
             level: Level::Note,
             source,
             place: Some(place),
-            object: Some(kind),
+            object: Some(excerpt(&kind)),
             field: None,
             message: format!(
                 "passed over{more}: kinds of `{}` are none of ours",
@@ -354,5 +354,20 @@ pub fn problem(document: &Document, level: Level, field: &FieldPath, message: St
         object: Some(object_name(document)),
         field: Some(field.clone()),
         message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_note_about_a_foreign_kind_is_one_line() {
+        let text = b"{\"apiVersion\": \"other.test/v1\", \"kind\": \"A\\u0002\\nB\"}";
+        let loaded = read("x", text, &Limits::default());
+        let collected = collect([loaded], Channel::Standard, &Limits::default());
+        let lines: Vec<String> = collected.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 1);
+        assert!(!lines[0].chars().any(char::is_control), "{lines:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::Error;
 use serde_json::Value;
 
 use crate::api::Object;
@@ -25,9 +26,10 @@ use crate::api::tls_route::TlsRoute;
 use crate::api::udp_route::UdpRoute;
 use crate::api::x_backend::XBackend;
 use crate::api::x_telemetry_policy::XTelemetryPolicy;
-use crate::document::Document;
+use crate::document::typed::{Reader, Unknown, Wrong};
+use crate::document::{Document, Node};
 use crate::key::{AsKey, EXPERIMENTAL_GROUP, GATEWAY_GROUP, Kind, NamespacedName, ObjectKey};
-use crate::problem::{FieldPath, Level, Problem, Segment};
+use crate::problem::{FieldPath, Level, Problem, Segment, excerpt};
 
 /// The namespace of a namespaced object that names none.
 pub const DEFAULT_NAMESPACE: &str = "default";
@@ -66,19 +68,50 @@ impl Resource {
     ///
     /// If the kind is not known, or a field has a type that the kind does not have there; the text says which.
     pub fn from_json(value: Value) -> Result<Resource, String> {
-        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let document = Document::from_json("", &value);
+        Resource::from_root(document.root()).map_err(|wrong| wrong.to_string())
+    }
+
+    /// Makes a resource of a document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Resource::from_json`], with the field and its place.
+    pub fn from_document(document: &Document) -> Result<Resource, Problem> {
+        Resource::from_root(document.root()).map_err(|wrong| Problem {
+            level: Level::Error,
+            source: document.source().clone(),
+            place: Some(match &wrong.field {
+                Some(field) => document.place(field),
+                None => document.root().place(),
+            }),
+            object: Some(crate::manifest::object_name(document)),
+            field: wrong.field,
+            message: wrong.message,
+        })
+    }
+
+    fn from_root(root: &Node) -> Result<Resource, Wrong> {
+        let text = |key: &str| root.get(key).and_then(Node::as_str).unwrap_or_default();
         let api_version = text("apiVersion");
         let (group, _) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-        let kind = Kind::from_group_kind(group, text("kind"))
-            .ok_or_else(|| format!("kind `{}` of `{api_version}` is not known", text("kind")))?;
-        let api_version = api_version.into();
-        let mut object = match Object::from_json(kind, value.clone()) {
+        let kind = Kind::from_group_kind(group, text("kind")).ok_or_else(|| {
+            let (kind, version) = (excerpt(text("kind")), excerpt(api_version));
+            Wrong::custom(format!("kind `{kind}` of `{version}` is not known"))
+        })?;
+        let unknown = Unknown::default();
+        let read = Object::deserialize(kind, Reader::new(root, &unknown));
+        let mut unknown = unknown.into_inner();
+        let mut object = match read {
             Ok(object) => object,
-            Err(error) => without_status(kind, &value).ok_or_else(|| error.to_string())?,
+            Err(wrong) => {
+                let (object, kept) = without_status(kind, root).ok_or(wrong)?;
+                unknown = kept;
+                object
+            }
         };
-        let typed = object.to_json().map_err(|error| error.to_string())?;
-        let mut unknown = Vec::new();
-        subtract(&value, &typed, &mut FieldPath::default(), &mut unknown);
+        // One order, however the fields were written.
+        unknown.sort_by(|(one, _), (two, _)| one.cmp(two));
         let metadata = object.metadata_mut();
         let namespace = match metadata.namespace.as_deref() {
             _ if !kind.namespaced() => String::new(),
@@ -87,25 +120,9 @@ impl Resource {
         };
         Ok(Resource {
             key: Arc::new(ObjectKey::new(kind, namespace, metadata.name.clone())),
-            api_version,
+            api_version: api_version.into(),
             object,
             unknown,
-        })
-    }
-
-    /// Makes a resource of a document.
-    ///
-    /// # Errors
-    ///
-    /// As [`Resource::from_json`], with the document's place.
-    pub fn from_document(document: &Document) -> Result<Resource, Problem> {
-        Resource::from_json(document.to_json()).map_err(|message| Problem {
-            level: Level::Error,
-            source: document.source().clone(),
-            place: Some(document.root().place()),
-            object: Some(crate::manifest::object_name(document)),
-            field: None,
-            message,
         })
     }
 
@@ -170,38 +187,16 @@ impl Resource {
     }
 }
 
-/// The object of a value whose status alone cannot be read. A status is not judged with its object, since an API server
-/// drops it from what users apply, so it is not what the object fails by; it stays among the unknown fields.
-fn without_status(kind: Kind, value: &Value) -> Option<Object> {
+/// The object whose status alone cannot be read, with what the type lacks. A status is not judged with its object, since
+/// an API server drops it from what users apply, so the object does not fail by it: it stays among the unknown fields.
+fn without_status(kind: Kind, root: &Node) -> Option<(Object, Vec<(FieldPath, Value)>)> {
     let own = [GATEWAY_GROUP, EXPERIMENTAL_GROUP].contains(&kind.group());
-    let mut value = value.clone();
-    value.as_object_mut().filter(|_| own)?.remove("status")?;
-    Object::from_json(kind, value).ok()
-}
-
-/// Collects what `whole` has and `part` lacks.
-fn subtract(whole: &Value, part: &Value, path: &mut FieldPath, out: &mut Vec<(FieldPath, Value)>) {
-    match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => {
-            for (key, value) in whole {
-                path.push(Segment::Field(key.as_str().into()));
-                match part.get(key) {
-                    Some(known) => subtract(value, known, path, out),
-                    None if value.is_null() => {}
-                    None => out.push((path.clone(), value.clone())),
-                }
-                path.pop();
-            }
-        }
-        (Value::Array(whole), Value::Array(part)) => {
-            for (index, (value, known)) in whole.iter().zip(part).enumerate() {
-                path.push(Segment::Index(index));
-                subtract(value, known, path, out);
-                path.pop();
-            }
-        }
-        _ => {}
-    }
+    let status = root.get("status").filter(|_| own)?;
+    let unknown = Unknown::default();
+    let object = Object::deserialize(kind, Reader::new(&root.without("status"), &unknown)).ok()?;
+    let mut unknown = unknown.into_inner();
+    unknown.push((FieldPath::default().field("status"), status.to_json()));
+    Some((object, unknown))
 }
 
 fn put(value: &mut Value, path: &[Segment], what: &Value) {

@@ -8,6 +8,7 @@ use rand::seq::IndexedRandom;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+use super::aimed;
 use crate::upstream::Crd;
 
 /// Texts that keep one pattern or another, or come near it.
@@ -171,8 +172,30 @@ impl<'c> Objects<'c> {
             _ => self.sound(&self.crd.schema, rng, 0),
         };
         self.identify(&mut object);
+        if rng.random_bool(0.25) {
+            self.aim(&mut object, rng);
+            if rng.random_bool(0.7) {
+                return object;
+            }
+        }
         self.bend(&mut object, rng);
         object
+    }
+
+    /// Aims at rules in a few places, see [`aimed`].
+    fn aim(&self, object: &mut Value, rng: &mut StdRng) {
+        for _ in 0..rng.random_range(1..4) {
+            let mut places = Vec::new();
+            let spec = &self.crd.schema["properties"]["spec"];
+            collect(spec, &object["spec"], "/spec", &mut places);
+            for (pointer, schema) in places {
+                if rng.random_bool(0.2)
+                    && let Some(value) = object.pointer_mut(&pointer)
+                {
+                    aimed::aim(&pointer, schema, value, rng);
+                }
+            }
+        }
     }
 
     /// A new state of an object that is there.

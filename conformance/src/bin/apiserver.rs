@@ -87,6 +87,8 @@ fn main() -> ExitCode {
             {
                 println!("{}: {error}", file.display());
             }
+            let (spoken, messages) = by_message(&report.coverage);
+            println!("by message: {spoken} of {messages} rules from both sides");
             println!(
                 "{} objects ({} updates), answers {:?}, rules {both} of {all} from both sides, {} disagreements",
                 report.compared,
@@ -107,6 +109,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// How many rules were kept and broken at whatever place, and how many there are.
+fn by_message(coverage: &Coverage) -> (usize, usize) {
+    let mut messages: BTreeMap<&str, (bool, bool)> = BTreeMap::new();
+    for (rule, (kept, broken)) in &coverage.0 {
+        let message = rule.split_once(": ").map_or("", |(_, message)| message);
+        let seen = messages.entry(message).or_default();
+        *seen = (seen.0 || *kept > 0, seen.1 || *broken > 0);
+    }
+    let both = messages.values().filter(|(kept, broken)| *kept && *broken);
+    (both.count(), messages.len())
+}
+
 fn run(options: &Options) -> Result<Report, String> {
     let channel = if options.experimental {
         Channel::Experimental
@@ -124,7 +138,7 @@ fn run(options: &Options) -> Result<Report, String> {
     let kinds = crds.iter().zip(&seeds).map(|(crd, seeds)| Kind {
         crd,
         objects: Objects::new(crd, seeds),
-        stored: store(&mut client, crd, seeds),
+        stored: store(&mut client, crd, seeds, options.seed),
     });
     let judge = Judge {
         options,
@@ -186,13 +200,13 @@ fn url(crd: &Crd) -> String {
     )
 }
 
-/// Makes the server hold the first seed that it takes.
-fn store(client: &mut Client, crd: &Crd, seeds: &[Value]) -> Option<Value> {
+/// Makes the server hold the first seed that it takes, under a name of this run.
+fn store(client: &mut Client, crd: &Crd, seeds: &[Value], run: u64) -> Option<Value> {
     seeds.iter().find_map(|seed| {
         let mut object = json!({
             "apiVersion": format!("{}/{}", crd.group, crd.version),
             "kind": crd.kind,
-            "metadata": {"name": format!("stored-{}", crd.version)},
+            "metadata": {"name": format!("stored-{}-{run}", crd.version)},
             "spec": seed["spec"],
         });
         if crd.namespaced {

@@ -1,5 +1,7 @@
 //! HTTPRoute.
 
+use serde::{Deserialize, Serialize};
+
 use super::duration::Duration;
 use super::filter::HttpRouteFilter;
 use super::gateway::DefaultScope;
@@ -161,12 +163,45 @@ impl HttpQueryParamMatch {
     }
 }
 
-wire! {
-    /// `HTTPBackendRef`; GRPCBackendRef is the same.
-    HttpBackendRef {
-        #[serde(flatten)]
-        backend: BackendRef;
-        filters: Vec<HttpRouteFilter>,
+/// `HTTPBackendRef`; GRPCBackendRef is the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FlatBackendRef")]
+#[non_exhaustive]
+pub struct HttpBackendRef {
+    #[serde(flatten)]
+    #[expect(missing_docs, reason = "the field is what its type says")]
+    pub backend: BackendRef,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[expect(missing_docs, reason = "the field is what its type says")]
+    pub filters: Option<Vec<HttpRouteFilter>>,
+}
+
+/// All its fields beside each other, as they are read: serde buffers what it flattens, and loses what nobody asks for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FlatBackendRef {
+    name: String,
+    group: Option<String>,
+    kind: Option<String>,
+    namespace: Option<String>,
+    port: Option<i32>,
+    weight: Option<i32>,
+    filters: Option<Vec<HttpRouteFilter>>,
+}
+
+impl From<FlatBackendRef> for HttpBackendRef {
+    fn from(flat: FlatBackendRef) -> Self {
+        Self {
+            backend: BackendRef {
+                name: flat.name,
+                group: flat.group,
+                kind: flat.kind,
+                namespace: flat.namespace,
+                port: flat.port,
+                weight: flat.weight,
+            },
+            filters: flat.filters,
+        }
     }
 }
 

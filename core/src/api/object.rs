@@ -1,5 +1,6 @@
 //! An object of any kind.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::backend_tls_policy::BackendTlsPolicy;
@@ -68,8 +69,13 @@ macro_rules! object {
             /// If a field has a type that the kind does not have there.
             pub fn from_json(kind: Kind, mut value: Value) -> Result<Self, serde_json::Error> {
                 drop_nulls(&mut value);
+                Self::deserialize(kind, value)
+            }
+
+            /// The same from anything that serde can read.
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(kind: Kind, from: D) -> Result<Self, D::Error> {
                 Ok(match kind {
-                    $(Kind::$kind => Self::$kind(Box::new(serde_json::from_value(value)?)),)*
+                    $(Kind::$kind => Self::$kind(Box::new(Deserialize::deserialize(from)?)),)*
                 })
             }
 

@@ -1,7 +1,5 @@
 //! JSON with places (RFC 8259), without recursion.
 
-use std::sync::Arc;
-
 use serde_json::Number;
 
 use super::limits::Limits;
@@ -103,7 +101,7 @@ fn key(reader: &mut Reader<'_>, builder: &mut Builder<'_>) -> Result<(), Refused
     if !reader.take(b':') {
         return Err(reader.unexpected("expected `:` after the key"));
     }
-    builder.key(place, Arc::from(text))
+    builder.key(place, &text)
 }
 
 fn scalar(reader: &mut Reader<'_>) -> Result<Value, Refused> {

@@ -4,10 +4,12 @@
 
 pub mod json;
 pub mod limits;
+pub(crate) mod path;
 mod reader;
 #[cfg(feature = "yaml")]
 mod scalar;
 mod tree;
+pub(crate) mod typed;
 #[cfg(feature = "yaml")]
 mod yaml;
 

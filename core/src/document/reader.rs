@@ -97,6 +97,24 @@ pub(super) struct Builder<'l> {
     open: Vec<Open>,
     nodes: usize,
     duplicates: Vec<Duplicate>,
+    names: Names,
+}
+
+/// The same few keys stand in every object, so most of them are shared.
+struct Names([Option<Arc<str>>; 64]);
+
+impl Names {
+    fn shared(&mut self, text: &str) -> Arc<str> {
+        let at = text.bytes().fold(text.len(), |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
+        // INVARIANT: the remainder lies within the array.
+        let known = &mut self.0[at % 64];
+        match known {
+            Some(name) if **name == *text => name.clone(),
+            _ => known.insert(Arc::from(text)).clone(),
+        }
+    }
 }
 
 struct Open {
@@ -126,6 +144,7 @@ impl<'l> Builder<'l> {
             open: Vec::new(),
             nodes: 0,
             duplicates: Vec::new(),
+            names: Names([const { None }; 64]),
         }
     }
 
@@ -231,8 +250,9 @@ impl<'l> Builder<'l> {
     }
 
     /// Says the key of the next value. The value of one that stands already is left out, and the object refused later.
-    pub(super) fn key(&mut self, place: Place, text: Arc<str>) -> Result<(), Refused> {
+    pub(super) fn key(&mut self, place: Place, text: &str) -> Result<(), Refused> {
         self.count(place, 1)?;
+        let text = self.names.shared(text);
         let Some(Open {
             items:
                 Items::Mapping {

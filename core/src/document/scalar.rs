@@ -1,5 +1,7 @@
 //! Plain YAML scalars as kubectl reads them: the rules of YAML 1.1 as `go-yaml` version 2 carries them out.
 
+use std::borrow::Cow;
+
 use serde_json::Number;
 
 use super::tree::{Value, whole};
@@ -30,7 +32,11 @@ pub(super) fn string(text: &str) -> Value {
 }
 
 fn number(text: &str) -> Value {
-    let plain: String = text.chars().filter(|&character| character != '_').collect();
+    let plain = if text.contains('_') {
+        Cow::Owned(text.replace('_', ""))
+    } else {
+        Cow::Borrowed(text)
+    };
     integer(&plain)
         .or_else(|| float(&plain))
         .unwrap_or_else(|| string(text))

@@ -100,6 +100,14 @@ impl Node {
         self.as_mapping()?.get(key)
     }
 
+    /// A mapping but for one field.
+    pub(crate) fn without(&self, key: &str) -> Node {
+        let entries = self.as_mapping().map(Mapping::entries).unwrap_or_default();
+        let others = entries.iter().filter(|entry| &*entry.key != key);
+        let entries = others.cloned().collect();
+        Node::new(self.place, Value::Mapping(Mapping { entries }))
+    }
+
     /// `null`, `boolean`, `integer`, `number` (what is no integer of 64 bits), `string`, `list` or `mapping`.
     pub fn type_name(&self) -> &'static str {
         match &self.value {

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
@@ -101,7 +100,7 @@ impl Reader<'_> {
                     let Some(text) = node.as_str() else {
                         return Err(Refused::new(Some(place), "a key has to be a scalar"));
                     };
-                    return self.builder.key(place, Arc::from(text)).map(|()| None);
+                    return self.builder.key(place, text).map(|()| None);
                 }
                 self.builder.count(place, size)?;
                 self.done(node, 0)
@@ -191,15 +190,15 @@ impl Reader<'_> {
         tag: Option<&Tag>,
     ) -> Result<(), Refused> {
         if plain && text == "<<" && tag.is_none() {
-            return self.builder.key(place, Arc::from(MERGE));
+            return self.builder.key(place, MERGE);
         }
         let key = match value(place, Cow::Borrowed(text), plain, tag)? {
-            Value::String(text) => text.into(),
+            Value::String(text) => return self.builder.key(place, &text),
             Value::Bool(value) => value.to_string(),
             Value::Number(number) => number.to_string(),
             _ => return Err(Refused::new(Some(place), "a key may not be null")),
         };
-        self.builder.key(place, Arc::from(key))
+        self.builder.key(place, &key)
     }
 
     /// Takes the merge key out of a mapping and adds what it names; keys of the mapping itself win.

@@ -26,6 +26,7 @@ const FIELDS: &[&str] = &[
 ];
 
 pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
+    // Paths are made where something is wrong, which is rare.
     let path = FieldPath::default().field("metadata");
     let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
         out.add(Severity::Refused, rule, field, message);
@@ -67,11 +68,13 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
         out.add(Severity::Refused, rule, field, message);
     };
-    let field = path.field("name");
+    let field = || path.field("name");
     match metadata.get("name").map(Node::value) {
-        None | Some(Value::Null) => refuse("required", field, "is required and missing".to_owned()),
+        None | Some(Value::Null) => {
+            refuse("required", field(), "is required and missing".to_owned())
+        }
         Some(Value::String(name)) if name.is_empty() => {
-            refuse("required", field, "is required and empty".to_owned())
+            refuse("required", field(), "is required and empty".to_owned())
         }
         Some(Value::String(name)) => {
             let (longest, holds, expected): (usize, fn(&str) -> bool, _) = match kind {
@@ -97,7 +100,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                 };
                 refuse(
                     "name",
-                    field,
+                    field(),
                     format!(
                         "`{}` is not a name, expected {prefix}at most {longest} characters: {expected}",
                         excerpt(name)
@@ -105,16 +108,16 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                 );
             }
         }
-        Some(_) => refuse("type", field, not_text(metadata, "name")),
+        Some(_) => refuse("type", field(), not_text(metadata, "name")),
     }
-    let field = path.field("namespace");
+    let field = || path.field("namespace");
     match metadata.get("namespace").map(Node::value) {
         None | Some(Value::Null) => {}
         Some(Value::String(namespace)) if namespace.is_empty() => {}
         Some(Value::String(namespace)) if !kind.namespaced() => {
             refuse(
                 "namespace",
-                field,
+                field(),
                 format!(
                     "`{}` is not expected: {kind} lies in no namespace",
                     excerpt(namespace)
@@ -125,7 +128,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
             if namespace.len() > 63 || !label(namespace) {
                 refuse(
                     "namespace",
-                    field,
+                    field(),
                     format!(
                         "`{}` is not a namespace, expected at most 63 letters in lower case, digits and `-`",
                         excerpt(namespace)
@@ -133,16 +136,16 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                 );
             }
         }
-        Some(_) => refuse("type", field, not_text(metadata, "namespace")),
+        Some(_) => refuse("type", field(), not_text(metadata, "namespace")),
     }
     for name in ["labels", "annotations"] {
-        let field = path.field(name);
+        let labels = || path.field(name);
         match metadata.get(name).map(Node::value) {
             None | Some(Value::Null) => {}
             Some(Value::Mapping(mapping)) => {
                 let mut bytes = 0;
                 for entry in mapping.entries() {
-                    let field = field.key(&entry.key);
+                    let field = || labels().key(&entry.key);
                     bytes += entry.key.len();
                     // The domain of an annotation may be written in capitals.
                     let named = match name {
@@ -152,7 +155,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                     if !named {
                         refuse(
                             "key",
-                            field.clone(),
+                            field(),
                             format!(
                                 "`{}` is not a key, expected an optional domain with `/` and a name of at most 63 characters",
                                 excerpt(&entry.key)
@@ -166,7 +169,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                         {
                             refuse(
                                 "value",
-                                field,
+                                field(),
                                 format!(
                                     "`{}` is not the value of a label, expected at most 63 characters: {}",
                                     excerpt(text),
@@ -179,7 +182,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                         Value::Null => {}
                         _ => refuse(
                             "type",
-                            field,
+                            field(),
                             format!("expected a string, found a {}", entry.value.type_name()),
                         ),
                     }
@@ -187,7 +190,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                 if name == "annotations" && bytes > 256 << 10 {
                     refuse(
                         "too long",
-                        field,
+                        labels(),
                         format!(
                             "all annotations have {bytes} bytes, expected at most {}",
                             256 << 10
@@ -195,7 +198,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
                     );
                 }
             }
-            Some(_) => refuse("type", field, "expected a mapping".to_owned()),
+            Some(_) => refuse("type", labels(), "expected a mapping".to_owned()),
         }
     }
 }

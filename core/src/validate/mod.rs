@@ -10,7 +10,6 @@ mod gateway;
 mod kubernetes;
 mod metadata;
 mod open_api;
-mod path;
 mod policies;
 mod reference;
 mod routes;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::path::{Path, Step};
 use super::schema::{Schema, Shape, Unique};
+use crate::document::path::{Path, Step};
 use crate::document::{Entry, Node, Value};
 use crate::key::Channel;
 
@@ -15,6 +15,9 @@ pub(super) fn repeated(
     path: &Path<'_>,
     say: &mut dyn FnMut(&Path<'_>, &str),
 ) {
+    if !schema.distinct {
+        return;
+    }
     match (&schema.shape, node.value()) {
         (Shape::List { items, unique, .. }, Value::Sequence(nodes)) => {
             for (index, text) in duplicates(nodes, unique) {

@@ -8,6 +8,10 @@ use crate::key::Channel;
 pub(super) struct Schema {
     pub(super) shape: Shape,
     pub(super) rules: &'static [Rule],
+    /// Whether rules stand here or below, so that walks for them pass over what has none.
+    pub(super) ruled: bool,
+    /// Whether a list of different items stands here or below, likewise.
+    pub(super) distinct: bool,
 }
 
 #[derive(Debug)]
@@ -198,7 +202,33 @@ impl Field {
 }
 
 pub(super) const fn plain(shape: Shape) -> Schema {
-    Schema { shape, rules: &[] }
+    let (ruled, distinct) = below(&shape);
+    Schema {
+        shape,
+        rules: &[],
+        ruled,
+        distinct,
+    }
+}
+
+/// Whether rules, and lists of different items, stand in a shape.
+const fn below(shape: &Shape) -> (bool, bool) {
+    match shape {
+        Shape::List { items, unique, .. } => {
+            (items.ruled, items.distinct || !matches!(unique, Unique::No))
+        }
+        Shape::Map { values, .. } => (values.ruled, values.distinct),
+        Shape::Object { fields, .. } => {
+            let (mut ruled, mut distinct, mut at) = (false, false, 0);
+            while at < fields.len() {
+                ruled |= fields[at].schema.ruled;
+                distinct |= fields[at].schema.distinct;
+                at += 1;
+            }
+            (ruled, distinct)
+        }
+        _ => (false, false),
+    }
 }
 
 pub(super) const fn text(least: usize, most: usize) -> Schema {
@@ -329,6 +359,8 @@ impl Schema {
         Schema {
             shape: self.shape,
             rules,
+            ruled: true,
+            distinct: self.distinct,
         }
     }
 }

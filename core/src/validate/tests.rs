@@ -131,3 +131,15 @@ fn integers_have_the_width_that_the_schema_names() {
         }
     }
 }
+
+#[test]
+fn metadata_that_is_no_mapping_is_said_once() {
+    for kind in ["HTTPRoute", "GatewayClass"] {
+        let value = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": ["r"], "spec": {}});
+        let violations = validate(&Document::from_json("r", &value), Channel::Standard);
+        let of_metadata = violations
+            .iter()
+            .filter(|found| found.field.to_string() == "metadata");
+        assert_eq!(of_metadata.count(), 1, "{violations:?}");
+    }
+}

@@ -1,10 +1,10 @@
 //! Judging a document by a schema, as the API server does: structure first, then the validation rules.
 
-use super::path::{Path, Step};
 use super::sameness::{correlated, is_null, repeated, unchanged};
 use super::schema::{Field, Format, Schema, Shape, Test};
 use super::view::View;
 use super::{Findings, Severity};
+use crate::document::path::{Path, Step};
 use crate::document::{Node, Value};
 use crate::key::Channel;
 use crate::problem::excerpt;
@@ -116,11 +116,8 @@ impl Walk<'_, '_> {
         }
         match &schema.shape {
             Shape::Any(None) | Shape::Time => {}
-            Shape::Any(Some(_)) => {
-                if node.as_mapping().is_none() {
-                    self.wrong_type(path, node, "a mapping");
-                }
-            }
+            // `metadata`, whose type is judged with its fields.
+            Shape::Any(Some(_)) => self.blocked |= node.as_mapping().is_none(),
             Shape::Boolean => {
                 if !matches!(node.value(), Value::Bool(_)) {
                     self.wrong_type(path, node, "a boolean");
@@ -480,7 +477,8 @@ impl Walk<'_, '_> {
 
     /// The validation rules, from the inside out.
     fn rules(&mut self, schema: &'static Schema, node: &Node, old: Option<&Node>, path: &Path<'_>) {
-        if is_null(node) || old.is_some_and(|old| unchanged(schema, old, node)) {
+        let ruled = schema.ruled && !is_null(node);
+        if !ruled || old.is_some_and(|old| unchanged(schema, old, node)) {
             return;
         }
         match (&schema.shape, node.value()) {
@@ -490,7 +488,7 @@ impl Walk<'_, '_> {
                     self.rules(items, node, old, &path.child(Step::Index(index)));
                 }
             }
-            (Shape::Map { values, .. }, Value::Mapping(mapping)) if !values.rules.is_empty() => {
+            (Shape::Map { values, .. }, Value::Mapping(mapping)) => {
                 for entry in mapping.entries() {
                     let old = old.and_then(|old| old.get(&entry.key));
                     self.rules(

@@ -3,13 +3,14 @@
 use crate::problem::{FieldPath, Segment};
 
 /// The way to the value that is looked at, on the stack: most values are sound, and then nobody asks for it.
-pub(super) struct Path<'a> {
+#[derive(Debug)]
+pub(crate) struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     step: Step<'a>,
 }
 
-#[derive(Clone, Copy)]
-pub(super) enum Step<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step<'a> {
     Root,
     Field(&'a str),
     Index(usize),
@@ -17,19 +18,19 @@ pub(super) enum Step<'a> {
 }
 
 impl Path<'_> {
-    pub(super) const ROOT: Path<'static> = Path {
+    pub(crate) const ROOT: Path<'static> = Path {
         parent: None,
         step: Step::Root,
     };
 
-    pub(super) fn child<'a>(&'a self, step: Step<'a>) -> Path<'a> {
+    pub(crate) fn child<'a>(&'a self, step: Step<'a>) -> Path<'a> {
         Path {
             parent: Some(self),
             step,
         }
     }
 
-    pub(super) fn to_field_path(&self) -> FieldPath {
+    pub(crate) fn to_field_path(&self) -> FieldPath {
         let mut path = self
             .parent
             .map_or_else(FieldPath::default, Path::to_field_path);
@@ -43,7 +44,7 @@ impl Path<'_> {
     }
 
     /// Whether this is the object's status, which is not judged with the object.
-    pub(super) fn is_status(&self) -> bool {
+    pub(crate) fn is_status(&self) -> bool {
         matches!(self.step, Step::Field("status"))
             && self
                 .parent
