@@ -43,7 +43,8 @@ fn find(criterion: &mut Criterion) {
         let workload = Workload::new(shape, 10_000, 1);
         let (resolved, numbers) = routes(&workload);
         let mut buffers = Buffers::new(&workload);
-        let mut gatepost = Gatepost::new(&workload, &resolved, &numbers, &mut buffers);
+        let mut gatepost =
+            Gatepost::new(&workload, &resolved, &numbers, buffers.targets(&workload));
         let mut at = 0;
         group.bench_function(format!("{name}, 10,000 rules, random"), |bench| {
             bench.iter(|| {

@@ -237,10 +237,11 @@ fn child(arguments: &Arguments) -> Measured {
         Default::default()
     };
     let mut buffers = Buffers::new(&workload);
+    let targets = buffers.targets(&workload);
     let region = Region::new(HEAP);
     let clock = Instant::now();
     let mut built: Box<dyn Subject + '_> = match subject {
-        Name::Gatepost => Box::new(Gatepost::new(&workload, &resolved, &numbers, &mut buffers)),
+        Name::Gatepost => Box::new(Gatepost::new(&workload, &resolved, &numbers, targets)),
         Name::List => Box::new(List::new(&workload)),
         Name::Sorted => Box::new(Sorted::new(&workload)),
         Name::Matchit => Box::new(ByHost::<Matchit>::new(&workload)),

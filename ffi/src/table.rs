@@ -151,9 +151,11 @@ impl Table {
             attached: OnceLock::new(),
             routes: routes.clone(),
         };
-        for (_, rule) in routes.rules() {
+        // A number that is free has no backends.
+        for rule in routes.rules_by_number() {
             table.starts.push(table.numbers.len());
-            for backend in rule.backends.entries() {
+            let backends = rule.map_or(&[][..], |(_, rule)| rule.backends.entries());
+            for backend in backends {
                 let number = table.number(backend);
                 table.numbers.push(number);
             }

@@ -8,7 +8,7 @@ use gatepost::key::{Kind, NamespacedName, ObjectKey};
 use gatepost::pattern::{Pattern, PatternLimits};
 use gatepost::rule::{
     Backends, Filters, GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch,
-    RequestMatch, Route, Rule, Timeouts, ValueMatch,
+    RequestMatch, Route, Routes, Rule, Timeouts, ValueMatch,
 };
 use gatepost::table::{Head, RouteTable, Scratch, TableInput, TableSettings};
 use gatepost::target::{PathPolicy, Raw, Target};
@@ -23,6 +23,9 @@ const RULES_A_ROUTE: usize = 16;
 /// The workload's number of a rule, by route and position.
 pub type Numbers = BTreeMap<(String, u16), u32>;
 
+/// The judged targets of the requests that are hot, random and miss.
+pub type Targets<'w> = [Vec<Target<'w>>; 3];
+
 /// See the module.
 #[derive(Debug)]
 pub struct Gatepost<'w> {
@@ -31,17 +34,17 @@ pub struct Gatepost<'w> {
     scratch: Scratch,
     /// The workload's number of each rule of the table.
     numbers: Vec<u32>,
-    targets: [Vec<Target<'w>>; 3],
+    targets: Targets<'w>,
 }
 
 impl<'w> Gatepost<'w> {
-    /// Builds the table from resolved rules. Targets are judged beforehand ([`Buffers`]), as a proxy
+    /// Builds the table from resolved rules. Targets are judged beforehand ([`Buffers::targets`]), as a proxy
     /// has judged them of the head of a request.
     pub fn new(
         workload: &'w Workload,
         routes: &[Arc<Route>],
         numbers: &Numbers,
-        buffers: &'w mut Buffers,
+        targets: Targets<'w>,
     ) -> Gatepost<'w> {
         let hostname = (workload.shape == Shape::Hosts).then_some("*.bench.example");
         let table = build(routes, hostname);
@@ -56,7 +59,7 @@ impl<'w> Gatepost<'w> {
             scratch: table.scratch(),
             table,
             workload,
-            targets: buffers.targets(workload),
+            targets,
         }
     }
 }
@@ -86,6 +89,15 @@ impl Subject for Gatepost<'_> {
 ///
 /// If the listener's hostname is none.
 pub fn build(routes: &[Arc<Route>], hostname: Option<&str>) -> RouteTable {
+    RouteTable::build(&input(routes.iter().cloned().collect(), hostname))
+}
+
+/// What the table is built of.
+///
+/// # Panics
+///
+/// If the listener's hostname is none.
+pub fn input(routes: Routes, hostname: Option<&str>) -> TableInput {
     let listener = Listener {
         owner: ObjectKey::new(Kind::Gateway, "bench", "gw"),
         gateway: NamespacedName::new("bench", "gw"),
@@ -96,12 +108,12 @@ pub fn build(routes: &[Arc<Route>], hostname: Option<&str>) -> RouteTable {
         tls: None,
         backend_client_certificate: None,
         filters: Vec::new(),
-        routes: routes.iter().cloned().collect(),
+        routes,
     };
-    RouteTable::build(&TableInput {
+    TableInput {
         listeners: vec![Arc::new(listener)],
         settings: TableSettings::default(),
-    })
+    }
 }
 
 /// The rules as resolution hands them over, at most 16 a route, with the workload's number of each.
@@ -220,7 +232,8 @@ impl Buffers {
         )
     }
 
-    fn targets<'w>(&'w mut self, workload: &'w Workload) -> [Vec<Target<'w>>; 3] {
+    /// The targets, judged.
+    pub fn targets<'w>(&'w mut self, workload: &'w Workload) -> Targets<'w> {
         let [hot, random, miss] = &mut self.0;
         let judge = |texts: &'w mut Vec<(String, Vec<u8>)>, requests: &'w [Request]| {
             let pairs = texts.iter_mut().zip(requests);

@@ -125,6 +125,11 @@ impl Pattern {
         &self.parsed
     }
 
+    /// Its own automaton.
+    pub(crate) fn automaton(&self) -> &Arc<Automaton> {
+        &self.automaton
+    }
+
     /// Whether the whole value matches. One step for each byte; allocates nothing.
     pub fn matches(&self, value: &[u8]) -> bool {
         self.automaton.is_match(value)

@@ -3,22 +3,27 @@
 use http::HeaderName;
 
 use super::RouteTable;
+use super::dictionary::Parts;
 use super::find::Request;
-use super::index::{Index, Key, NONE};
 use super::method;
 use super::predicate::{self, Parameter};
 use super::texts::TextId;
 use crate::pattern::Pattern;
 use crate::rule::Matches;
-use crate::target::Query;
+
+/// A match of a rule, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Served {
+    /// The rule's number.
+    pub(super) rule: u32,
+    /// Which entry of the rule's `matches`.
+    pub(super) position: u16,
+}
 
 /// One match of one rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
-    /// The rule's slot.
-    pub(super) rule: u32,
-    /// Which entry of the rule's `matches`.
-    pub(super) position: u16,
+    pub(super) served: Served,
     /// The method's number in the upper four bits, the number of conditions in the others.
     pub(super) asks: u16,
 }
@@ -44,22 +49,9 @@ impl Candidate {
         self.asks >> 12
     }
 
-    /// The number of the method that it asks for.
-    pub(super) fn known_method(self) -> Option<u16> {
-        Some(self.method()).filter(|&method| method != method::ANY && method != WHOLE)
-    }
-
     /// How many conditions it puts besides.
     fn conditions(self) -> u32 {
         u32::from(self.asks & COUNT)
-    }
-
-    pub(super) fn forget_method(&mut self) {
-        self.asks &= COUNT;
-    }
-
-    pub(super) fn forget_condition(&mut self) {
-        self.asks -= 1;
     }
 
     /// Whether every request fits whose path does.
@@ -87,18 +79,6 @@ pub(super) enum Subject {
     HeaderPattern(u16),
     /// The query parameter of this number matches this pattern.
     ParameterPattern(u16),
-    /// The method is this text; only the indexes of leaves ask so.
-    Method,
-}
-
-impl Subject {
-    /// Whether the value has to be a text.
-    pub(super) fn is_exact(self) -> bool {
-        matches!(
-            self,
-            Subject::Header(_) | Subject::Parameter(_) | Subject::Method
-        )
-    }
 }
 
 /// Candidates, conditions and the names and patterns that these speak of.
@@ -111,16 +91,7 @@ pub(super) struct Candidates {
     pub(super) headers: Vec<HeaderName>,
     pub(super) parameters: Vec<Box<str>>,
     pub(super) patterns: Vec<Pattern>,
-    /// Lists of candidates that are not neighbours.
-    pub(super) listed: Vec<u32>,
-    pub(super) lists: Vec<Range>,
     pub(super) leaves: Vec<Leaf>,
-    pub(super) leaf_indexes: Vec<LeafIndex>,
-    pub(super) subjects: Vec<IndexedSubject>,
-    /// Candidates by value, in the scope of a leaf's subject.
-    pub(super) values: Index,
-    /// Bytes of the longest value in `values`: longer ones need not be looked up.
-    pub(super) longest_value: usize,
 }
 
 /// A run of neighbours.
@@ -138,67 +109,59 @@ impl Range {
     }
 }
 
-/// The candidates of one path of one host: neighbours, in the order of precedence.
+/// The candidates of one key: neighbours, in the order of precedence.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Leaf {
     pub(super) candidates: Range,
-    /// Its index, if it is worth one.
-    pub(super) index: u32,
+    /// The crowd that they are the rest of; [`NONE`] if they are all.
+    pub(super) crowd: u32,
 }
 
-/// Candidates of a leaf by the value of one subject, so that a request looks at those only that ask for its own values.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct LeafIndex {
-    pub(super) subjects: Range,
-    /// Those that ask for no exact value.
-    pub(super) rest: Range,
-}
-
-/// A subject by whose value candidates of a leaf are filed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct IndexedSubject {
-    pub(super) subject: Subject,
-    pub(super) scope: u32,
-}
-
-/// What a path leads to, in 32 bits: one candidate, or a leaf of several.
+/// What a key leads to, in 32 bits: a match that every request fits, one candidate, or a leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answer(u32);
+pub(super) enum Answer {
+    /// Every request fits.
+    Served(Served),
+    /// One candidate.
+    Candidate(u32),
+    /// A leaf.
+    Leaf(u32),
+}
 
-const ALONE: u32 = 1 << 31;
-const CONDITIONAL: u32 = 1 << 30;
+const SERVED: u32 = 1 << 31;
+pub(super) const CANDIDATE: u32 = 1 << 30;
+/// Bits of a rule's number.
+const RULE: u32 = 24;
+/// Positions from here on have no room in an answer.
+const POSITIONS: u16 = 127;
 
 impl Answer {
-    pub(super) fn alone(number: u32, candidate: Candidate) -> Answer {
-        let condition = if candidate.unconditional() {
-            0
-        } else {
-            CONDITIONAL
-        };
-        Answer(ALONE | condition | number)
-    }
-
-    pub(super) fn leaf(number: u32) -> Answer {
-        Answer(number)
-    }
-
-    pub(super) fn from_value(value: u32) -> Answer {
-        Answer(value)
+    /// The answer that stands for a match, if there is room for it.
+    pub(super) fn direct(served: Served) -> Option<Answer> {
+        (served.position < POSITIONS && served.rule < 1 << RULE).then_some(Answer::Served(served))
     }
 
     pub(super) fn value(self) -> u32 {
-        self.0
+        match self {
+            Answer::Served(Served { rule, position }) => {
+                SERVED | u32::from(position) << RULE | rule
+            }
+            Answer::Candidate(number) => CANDIDATE | number,
+            Answer::Leaf(number) => number,
+        }
     }
-}
 
-/// A list of candidates in 32 bits: one candidate, or the number of a list.
-pub(super) fn list_value(candidates: &[u32], all: &mut Candidates) -> u32 {
-    match candidates {
-        &[alone] => ALONE | alone,
-        several => {
-            let list = all.list(several);
-            all.lists.push(list);
-            u32::try_from(all.lists.len() - 1).unwrap_or(NONE)
+    #[inline]
+    pub(super) fn from_value(value: u32) -> Answer {
+        if value & SERVED != 0 {
+            Answer::Served(Served {
+                rule: value & ((1 << RULE) - 1),
+                position: (value >> RULE & u32::from(POSITIONS)) as u16,
+            })
+        } else if value & CANDIDATE != 0 {
+            Answer::Candidate(value & !CANDIDATE)
+        } else {
+            Answer::Leaf(value)
         }
     }
 }
@@ -227,11 +190,38 @@ impl Candidates {
         }
     }
 
-    pub(super) fn list(&mut self, candidates: &[u32]) -> Range {
-        let first = u32::try_from(self.listed.len()).unwrap_or(NONE);
-        self.listed.extend_from_slice(candidates);
-        let count = u32::try_from(candidates.len()).unwrap_or(0);
-        Range { first, count }
+    /// The first match of an answer.
+    pub(super) fn first(&self, value: u32) -> Option<Served> {
+        let number = match Answer::from_value(value) {
+            Answer::Served(served) => return Some(served),
+            Answer::Candidate(number) => number,
+            Answer::Leaf(number) => self.leaves.get(number as usize)?.candidates.first,
+        };
+        Some(self.all.get(number as usize)?.served)
+    }
+
+    /// How many matches an answer has.
+    pub(super) fn count(&self, value: u32) -> usize {
+        match Answer::from_value(value) {
+            Answer::Served(_) | Answer::Candidate(_) => 1,
+            Answer::Leaf(number) => {
+                let leaf = self.leaves.get(number as usize);
+                leaf.map_or(0, |leaf| leaf.candidates.count as usize)
+            }
+        }
+    }
+
+    /// Whether a match is among those of an answer.
+    pub(super) fn contains(&self, value: u32, served: Served) -> bool {
+        let range = match Answer::from_value(value) {
+            Answer::Served(one) => return one == served,
+            Answer::Candidate(first) => Range { first, count: 1 },
+            Answer::Leaf(number) => match self.leaves.get(number as usize) {
+                Some(leaf) => leaf.candidates,
+                None => return false,
+            },
+        };
+        range.of(&self.all).iter().any(|one| one.served == served)
     }
 
     /// Gives back what growing has taken too much.
@@ -239,140 +229,111 @@ impl Candidates {
         self.all.shrink_to_fit();
         self.conditions.shrink_to_fit();
         self.starts.shrink_to_fit();
-        self.listed.shrink_to_fit();
-        self.lists.shrink_to_fit();
+        self.headers.shrink_to_fit();
+        self.parameters.shrink_to_fit();
+        self.patterns.shrink_to_fit();
         self.leaves.shrink_to_fit();
-        self.leaf_indexes.shrink_to_fit();
-        self.subjects.shrink_to_fit();
     }
 
-    /// Bytes that they hold, names and patterns not counted.
+    /// Bytes that they hold, names and patterns that rules hold anyway not counted.
     pub(super) fn memory(&self) -> usize {
         self.all.capacity() * size_of::<Candidate>()
             + self.conditions.capacity() * size_of::<Condition>()
             + self.starts.capacity() * size_of::<u32>()
-            + self.listed.capacity() * size_of::<u32>()
-            + self.lists.capacity() * size_of::<Range>()
+            + self.headers.capacity() * size_of::<HeaderName>()
+            + self.parameters.capacity() * size_of::<Box<str>>()
+            + self.patterns.capacity() * size_of::<Pattern>()
             + self.leaves.capacity() * size_of::<Leaf>()
-            + self.leaf_indexes.capacity() * size_of::<LeafIndex>()
-            + self.subjects.capacity() * size_of::<IndexedSubject>()
-            + self.values.memory()
     }
 }
 
 impl RouteTable {
-    /// The first candidate of a path that a request fits.
+    /// The first match of a key's answer that a request fits.
     #[inline]
-    pub(super) fn first_of(&self, answer: Answer, request: &mut Request<'_, '_>) -> Option<u32> {
-        let Answer(bits) = answer;
-        if bits & ALONE == 0 {
-            return self.first_of_leaf(bits, request);
-        }
-        let number = bits & !(ALONE | CONDITIONAL);
-        (bits & CONDITIONAL == 0 || self.fits(number, request)).then_some(number)
-    }
-
-    fn first_of_leaf(&self, number: u32, request: &mut Request<'_, '_>) -> Option<u32> {
-        let leaf = self.candidates.leaves.get(number as usize)?;
-        match self.candidates.leaf_indexes.get(leaf.index as usize) {
-            Some(index) => self.first_of_index(index, request),
-            None => {
-                let Range { first, count } = leaf.candidates;
-                (first..first + count).find(|&number| self.fits(number, request))
-            }
+    pub(super) fn first_of(
+        &self,
+        parts: &Parts,
+        value: u32,
+        request: &mut Request<'_, '_>,
+    ) -> Option<Served> {
+        match Answer::from_value(value) {
+            Answer::Served(served) => Some(served),
+            Answer::Candidate(number) => self.fitting(parts, number, request),
+            Answer::Leaf(number) => self.first_of_leaf(parts, number, request),
         }
     }
 
-    /// Looks up each subject's value once. What is filed lies in the order of precedence, and that is the order of the
-    /// numbers, so each list is left at the best candidate found so far.
-    fn first_of_index(&self, index: &LeafIndex, request: &mut Request<'_, '_>) -> Option<u32> {
-        let mut best = NONE;
-        for subject in index.subjects.of(&self.candidates.subjects) {
-            if let Some(value) = self.filed(subject, request) {
-                self.better(value, &mut best, request);
-            }
+    fn first_of_leaf(
+        &self,
+        parts: &Parts,
+        number: u32,
+        request: &mut Request<'_, '_>,
+    ) -> Option<Served> {
+        let leaf = parts.candidates.leaves.get(number as usize)?;
+        let Range { first, count } = leaf.candidates;
+        let mut all = first..first + count;
+        let found = all.find_map(|number| self.fitting(parts, number, request));
+        match parts.crowds.get(leaf.crowd as usize) {
+            Some(crowd) => self.first_of_crowd(crowd, found, request),
+            None => found,
         }
-        for &number in index.rest.of(&self.candidates.listed) {
-            if number >= best || self.fits(number, request) {
-                best = best.min(number);
-                break;
-            }
-        }
-        (best != NONE).then_some(best)
     }
 
-    /// What is filed under the request's own value of a subject.
-    fn filed(&self, indexed: &IndexedSubject, request: &mut Request<'_, '_>) -> Option<u32> {
-        let candidates = &self.candidates;
-        let buffer = &mut request.scratch.value;
-        buffer.clear();
-        let value: &[u8] = match indexed.subject {
-            Subject::Header(name) => {
-                let name = candidates.headers.get(usize::from(name))?;
-                let longest = candidates.longest_value;
-                if !predicate::join(name, request.head, longest, buffer) {
-                    return None;
-                }
-                buffer
-            }
-            Subject::Parameter(name) => {
-                let name = candidates.parameters.get(usize::from(name))?;
-                let query = request.head.target.query()?;
-                let given = Query::new(query).first(name.as_bytes())?;
-                if Query::is_literal(given) {
-                    given
-                } else {
-                    buffer.extend(Query::decode(given).take(candidates.longest_value + 1));
-                    buffer
-                }
-            }
-            Subject::Method => request.head.method,
-            Subject::HeaderPattern(_) | Subject::ParameterPattern(_) => return None,
-        };
-        let hash = self.hasher.text(value);
-        let key = Key::new(&self.hasher, hash, indexed.scope, value);
-        candidates.values.find(&key, &self.texts)
+    /// The match of a candidate that a request fits.
+    fn fitting(&self, parts: &Parts, number: u32, request: &mut Request<'_, '_>) -> Option<Served> {
+        let candidate = parts.candidates.all.get(number as usize)?;
+        self.fits(parts, number, request)
+            .then_some(candidate.served)
     }
 
-    /// Lowers `best` to the first candidate of a list that the request fits, if that is lower.
-    pub(super) fn better(&self, list: u32, best: &mut u32, request: &mut Request<'_, '_>) {
-        let alone = [list & !ALONE];
-        let numbers: &[u32] = if list & ALONE == 0 {
-            let range = self.candidates.lists.get(list as usize);
-            range.map_or(&[], |range| range.of(&self.candidates.listed))
-        } else {
-            &alone
-        };
-        for &number in numbers {
-            if number >= *best {
-                return;
-            }
-            if self.fits(number, request) {
-                *best = number;
-                return;
-            }
+    /// The earlier of two matches of a host.
+    pub(super) fn earlier(&self, one: Option<Served>, two: Option<Served>) -> Option<Served> {
+        match (one, two) {
+            (Some(a), Some(b)) if self.rules.order(b, a).is_lt() => two,
+            (None, _) => two,
+            (Some(_), _) => one,
         }
     }
 
     /// Whether a request whose path fits a candidate fits the rest of it.
-    pub(super) fn fits(&self, number: u32, request: &mut Request<'_, '_>) -> bool {
-        let Some(&candidate) = self.candidates.all.get(number as usize) else {
+    pub(super) fn fits(&self, parts: &Parts, number: u32, request: &mut Request<'_, '_>) -> bool {
+        let Some(&candidate) = parts.candidates.all.get(number as usize) else {
             return false;
         };
         let head = request.head;
         match candidate.method() {
-            WHOLE => return self.fits_whole(candidate, request),
+            WHOLE => return self.fits_whole(candidate.served, request),
             method::ANY => {}
             method if !method::is(method, head.method) => return false,
             _ => {}
         }
-        self.candidates
+        let candidates = &parts.candidates;
+        candidates
             .conditions_of(number)
-            .of(&self.candidates.conditions)
+            .of(&candidates.conditions)
             .iter()
-            .all(|condition| self.holds(condition, request))
+            .all(|condition| parts.holds(condition, request))
     }
 
+    /// Puts the rule's own match to the request: for what a candidate has no room to say.
+    fn fits_whole(&self, served: Served, request: &Request<'_, '_>) -> bool {
+        let Some(slot) = self.rules.get(served.rule) else {
+            return false;
+        };
+        let position = usize::from(served.position);
+        match &slot.rule.matches {
+            Matches::Http(matches) => matches
+                .get(position)
+                .is_some_and(|one| predicate::first_failure(one, request.head).is_none()),
+            Matches::Grpc(matches) => matches
+                .get(position)
+                .is_some_and(|one| predicate::first_grpc_failure(one, request.head).is_none()),
+            Matches::Connection => false,
+        }
+    }
+}
+
+impl Parts {
     fn holds(&self, condition: &Condition, request: &Request<'_, '_>) -> bool {
         let candidates = &self.candidates;
         let text = || self.texts.get(TextId::of(condition.value));
@@ -394,24 +355,6 @@ impl RouteTable {
             Subject::ParameterPattern(name) => parameter(name)
                 .zip(pattern())
                 .is_some_and(|(given, pattern)| given.matches(pattern)),
-            Subject::Method => false,
-        }
-    }
-
-    /// Puts the rule's own match to the request: for what a candidate has no room to say.
-    fn fits_whole(&self, candidate: Candidate, request: &Request<'_, '_>) -> bool {
-        let Some(slot) = self.rules.get(candidate.rule as usize) else {
-            return false;
-        };
-        let position = usize::from(candidate.position);
-        match &slot.rule.matches {
-            Matches::Http(matches) => matches
-                .get(position)
-                .is_some_and(|one| predicate::first_failure(one, request.head).is_none()),
-            Matches::Grpc(matches) => matches
-                .get(position)
-                .is_some_and(|one| predicate::first_grpc_failure(one, request.head).is_none()),
-            Matches::Connection => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::candidate::{Candidate, Candidates, Condition, Subject, WHOLE};
+use super::crowd::Filed;
 use super::hash::Hasher;
 use super::method;
 use super::texts::Interner;
@@ -16,26 +17,44 @@ pub(super) struct Conditions {
     patterns: BTreeMap<Box<str>, u32>,
 }
 
+/// What a match asks for.
+pub(super) struct Asked<'r> {
+    pub(super) method: Option<&'r [u8]>,
+    pub(super) headers: &'r [HeaderMatch],
+    pub(super) query: &'r [QueryMatch],
+}
+
 impl Conditions {
     /// Adds the conditions of a match to the end of `all.conditions`; says what its candidate asks.
     ///
-    /// A match that a candidate has no room for is put to requests as a whole.
+    /// What it is `filed` by, it need not ask for again. A match that a candidate has no room for is put to requests as a
+    /// whole.
     pub(super) fn add(
         &mut self,
-        method: Option<&[u8]>,
-        headers: &[HeaderMatch],
-        query: &[QueryMatch],
+        asked: &Asked<'_>,
+        filed: Option<(&Filed, &[u8])>,
         all: &mut Candidates,
         interner: &mut Interner,
         hasher: &Hasher,
     ) -> u16 {
+        let &Asked {
+            method,
+            headers,
+            query,
+        } = asked;
         let first = all.conditions.len();
         let mut complete = true;
-        let method = match method {
+        let method = match method.filter(|_| !filed.is_some_and(|(filed, _)| filed.is_method())) {
             None => method::ANY,
             Some(name) => method::number(name).unwrap_or(WHOLE),
         };
         for field in headers {
+            let known = |(filed, value): (&Filed, &[u8])| {
+                filed.is_header(&field.name) && is_exactly(&field.value, value)
+            };
+            if filed.is_some_and(known) {
+                continue;
+            }
             let name = name(field.name.as_str(), &mut self.headers, || {
                 all.headers.push(field.name.clone());
             });
@@ -48,6 +67,12 @@ impl Conditions {
             }
         }
         for parameter in query {
+            let known = |(filed, value): (&Filed, &[u8])| {
+                filed.is_parameter(&parameter.name) && is_exactly(&parameter.value, value)
+            };
+            if filed.is_some_and(known) {
+                continue;
+            }
             let name = name(&parameter.name, &mut self.parameters, || {
                 all.parameters.push(parameter.name.clone());
             });
@@ -95,6 +120,10 @@ impl Conditions {
         };
         all.conditions.push(condition);
     }
+}
+
+fn is_exactly(asked: &ValueMatch, value: &[u8]) -> bool {
+    matches!(asked, ValueMatch::Exact(text) if **text == *value)
 }
 
 /// The number of a name; `None` if all numbers are taken.

@@ -1,10 +1,12 @@
 //! Looking a request up.
 
 use super::RouteTable;
+use super::candidate::Served;
 use super::host::Mark;
-use super::matched::{ListenerMatch, Match, MatchId, RuleId};
+use super::listener::ListenerTable;
+use super::matched::{ListenerMatch, Match, MatchId};
 use super::predicate::is_grpc;
-use crate::rule::Headers;
+use crate::rule::{Headers, Matches};
 use crate::target::Target;
 
 /// What a request is matched by.
@@ -63,7 +65,7 @@ impl RouteTable {
     /// It serves tables that follow this one, too, and grows if one of them needs more.
     pub fn scratch(&self) -> Scratch {
         Scratch {
-            value: Vec::with_capacity(self.candidates.longest_value + 1),
+            value: Vec::with_capacity(self.longest_value + 1),
             marks: Vec::with_capacity(self.deepest as usize),
         }
     }
@@ -79,10 +81,7 @@ impl RouteTable {
     pub fn listener(&self, head: &Head<'_>) -> Result<ListenerMatch<'_>, NoMatch> {
         let (host, hash) = self.host_of(head);
         let number = self.listener_by(head, host, hash)?;
-        let table = self
-            .listeners
-            .get(number as usize)
-            .ok_or(NoMatch::NotFound)?;
+        let table = self.listener_table(number).ok_or(NoMatch::NotFound)?;
         Ok(ListenerMatch {
             table: self,
             number,
@@ -107,18 +106,19 @@ impl RouteTable {
 
     /// The match of an id that this table gave out; `None` for one of another table, where that can be seen.
     pub fn resume(&self, id: MatchId) -> Option<Match<'_>> {
-        let host = self.hosts.get(id.host as usize)?;
-        let listener = self.listeners.get(host.listener as usize)?;
-        let candidate = self.candidates.all.get(id.candidate as usize)?;
-        let slot = self.rules.get(candidate.rule as usize)?;
-        Some(Match {
+        let host = self.hosts.get(id.host)?;
+        let listener = self.listener_table(host.listener)?;
+        let slot = self.rules.get(id.served.rule)?;
+        let matches = match &slot.rule.matches {
+            Matches::Http(matches) => matches.len(),
+            Matches::Grpc(matches) => matches.len(),
+            Matches::Connection => 0,
+        };
+        (usize::from(id.served.position) < matches).then_some(Match {
             id,
-            rule_id: RuleId(candidate.rule),
-            hostname: host.name,
             table: self,
             listener: &listener.listener,
             slot,
-            position: candidate.position,
         })
     }
 
@@ -146,35 +146,42 @@ impl RouteTable {
         hash: u64,
         scratch: &mut Scratch,
     ) -> Result<Match<'_>, NoMatch> {
-        let table = self
-            .listeners
-            .get(listener as usize)
-            .ok_or(NoMatch::NotFound)?;
+        let table = self.listener_table(listener).ok_or(NoMatch::NotFound)?;
         let mut request = Request { head, scratch };
         let mut grpc = None;
-        let found = table
-            .hosts
-            .of(&self.hosts_by_name, &self.texts, &self.hasher, name, hash);
+        let found = table.hosts.of(&self.dictionary, &self.hasher, name, hash);
         // The next less specific host gets its turn when no rule of a host matches.
         for number in found {
-            let Some(host) = self.hosts.get(number as usize) else {
+            let Some(host) = self.hosts.get(number) else {
                 continue;
             };
-            let by_grpc = match self.grpc.get(host.grpc as usize) {
-                Some(routes) if *grpc.get_or_insert_with(|| is_grpc(head.method, head.headers)) => {
-                    self.first_grpc(number, routes, &mut request)
-                }
-                _ => None,
+            let by_grpc = if host.has_grpc()
+                && *grpc.get_or_insert_with(|| is_grpc(head.method, head.headers))
+            {
+                self.first_grpc(number, host, &mut request)
+            } else {
+                None
             };
             let found = by_grpc.or_else(|| self.first_http(number, host, &mut request));
-            if let Some(candidate) = found {
-                let id = MatchId {
-                    host: number,
-                    candidate,
-                };
-                return self.resume(id).ok_or(NoMatch::NotFound);
+            if let Some(served) = found {
+                return self.matched(number, table, served).ok_or(NoMatch::NotFound);
             }
         }
         Err(NoMatch::NotFound)
+    }
+
+    #[inline]
+    fn matched<'t>(
+        &'t self,
+        host: u32,
+        table: &'t ListenerTable,
+        served: Served,
+    ) -> Option<Match<'t>> {
+        Some(Match {
+            id: MatchId { host, served },
+            table: self,
+            listener: &table.listener,
+            slot: self.rules.get(served.rule)?,
+        })
     }
 }

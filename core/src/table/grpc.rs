@@ -1,51 +1,41 @@
 //! Candidates of GRPCRoutes by service and method.
 
 use super::RouteTable;
-use super::candidate::Range;
+use super::candidate::Served;
+use super::dictionary::{Kind, key};
 use super::find::Request;
-use super::host::{Kind, scope};
-use super::index::{Key, NONE};
+use super::host::{Below, Host};
 use super::predicate::grpc_names;
 
-/// What GRPCRoutes ask for below a host.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct GrpcHost {
-    /// Candidates that name neither service nor method exactly.
-    pub(super) rest: Range,
-}
-
 impl RouteTable {
-    /// The first candidate of the GRPCRoutes of a host that a gRPC request fits.
+    /// The first match of the GRPCRoutes of a host that a gRPC request fits.
     ///
-    /// Candidates are filed by the exact names that they ask for. A number lower in order wins, so each list is left at
-    /// the best candidate so far.
+    /// Matches are filed by the exact names that they ask for; the earliest of what is found under each wins.
     pub(super) fn first_grpc(
         &self,
-        host: u32,
-        grpc: &GrpcHost,
+        number: u32,
+        host: &Host,
         request: &mut Request<'_, '_>,
-    ) -> Option<u32> {
+    ) -> Option<Served> {
         let path = request.head.target.path();
         let (service, _) = grpc_names(path)?;
         let (service, method) = path.split_at(service.len() + 1);
-        let mut best = NONE;
-        for (kind, text) in [
-            (Kind::ServiceAndMethod, path),
-            (Kind::Service, service),
-            (Kind::Method, method),
+        let mut best = None;
+        for (below, kind, text) in [
+            (Below::ServiceAndMethod, Kind::ServiceAndMethod, path),
+            (Below::Service, Kind::Service, service),
+            (Below::Method, Kind::Method, method),
+            (Below::AnyMethod, Kind::Method, &[][..]),
         ] {
-            let hash = self.hasher.text(text);
-            let key = Key::new(&self.hasher, hash, scope(host, kind), text);
-            if let Some(list) = self.paths.find(&key, &self.texts) {
-                self.better(list, &mut best, request);
+            if !host.has(below) {
+                continue;
+            }
+            let key = key(&self.hasher, self.hasher.text(text), kind, number, text);
+            if let Some((parts, value)) = self.dictionary.find(&key) {
+                let found = self.first_of(parts, value, request);
+                best = self.earlier(best, found);
             }
         }
-        for &number in grpc.rest.of(&self.candidates.listed) {
-            if number >= best || self.fits(number, request) {
-                best = best.min(number);
-                break;
-            }
-        }
-        (best != NONE).then_some(best)
+        best
     }
 }

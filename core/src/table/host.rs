@@ -1,69 +1,160 @@
 //! One host of one listener: which of its paths a request takes.
 
 use super::RouteTable;
-use super::candidate::Answer;
+use super::candidate::{Answer, Served};
+use super::dictionary::{Kind, key};
 use super::find::Request;
-use super::index::{Key, NONE};
-use super::texts::TextId;
+use super::index::NONE;
 use crate::bytes;
+use crate::hostname::Hostname;
 
-/// A hostname of a listener, as routes write it, and what hangs below it.
+/// What hangs below a hostname of a listener.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
 pub(super) struct Host {
-    /// The listener's number.
+    /// The listener's number; [`NONE`] where no host has this number.
     pub(super) listener: u32,
-    /// The name as it is stored (a wildcard by its suffix); none if every host is meant.
-    pub(super) name: TextId,
     /// Bit `length mod 32` of each exact path.
     pub(super) exact: u32,
     /// Bit [`depth`] of each prefix below the root.
     pub(super) prefixes: u32,
     /// Bit [`depth`] of each head of expressions.
     pub(super) heads: u32,
-    /// The [`Answer`] of the prefix `/`.
+    /// Bits of [`Below`].
+    pub(super) below: u32,
+    /// What the prefix `/` leads to if that is one match which every request fits; else [`NONE`].
     pub(super) root: u32,
-    /// The number of the expressions without a head.
-    pub(super) headless: u32,
-    /// GRPCRoutes, by number.
-    pub(super) grpc: u32,
 }
 
-impl Host {
-    pub(super) fn new(listener: u32, name: TextId) -> Host {
+impl Default for Host {
+    fn default() -> Self {
         Host {
-            listener,
-            name,
+            listener: NONE,
             exact: 0,
             prefixes: 0,
             heads: 0,
+            below: 0,
             root: NONE,
-            headless: NONE,
-            grpc: NONE,
         }
     }
 }
 
-/// Kinds of keys below a host.
+/// What a host has, besides paths by depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// HTTPRoute: the whole path.
-    Exact,
-    /// HTTPRoute: path elements from the start.
-    Prefix,
-    /// HTTPRoute: the head of regular expressions.
-    Head,
-    /// GRPCRoute: service and method, `/service/method`.
+pub(super) enum Below {
+    /// A prefix `/` that [`Host::root`] has no room for.
+    Root,
+    /// Expressions without a head.
+    Headless,
+    /// GRPCRoutes by service and method.
     ServiceAndMethod,
-    /// GRPCRoute: service alone, `/service`.
+    /// GRPCRoutes by service.
     Service,
-    /// GRPCRoute: method alone, `/method`.
+    /// GRPCRoutes by method.
     Method,
+    /// GRPCRoutes by neither.
+    AnyMethod,
+    /// TLSRoutes, TCPRoutes, UDPRoutes.
+    Connection,
 }
 
-/// The scope of a kind of keys below a host.
-pub(super) fn scope(host: u32, kind: Kind) -> u32 {
-    host << 3 | kind as u32
+impl Host {
+    #[inline]
+    pub(super) fn has(&self, below: Below) -> bool {
+        self.below & 1 << below as u32 != 0
+    }
+
+    /// Whether there are GRPCRoutes.
+    #[inline]
+    pub(super) fn has_grpc(&self) -> bool {
+        const GRPC: u32 = 1 << Below::ServiceAndMethod as u32
+            | 1 << Below::Service as u32
+            | 1 << Below::Method as u32
+            | 1 << Below::AnyMethod as u32;
+        self.below & GRPC != 0
+    }
+}
+
+/// What only changes and explanations need to know of a host.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HostInfo {
+    /// The name as a route wrote it first; `None` if every host is meant.
+    pub(super) name: Option<Hostname>,
+    /// How many matches there are for each [`Tag`]: the tag in the upper eight bits.
+    tally: Vec<u32>,
+}
+
+/// One of the bits of a host: the field, and which of its 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// [`Host::exact`].
+    Exact(u32),
+    /// [`Host::prefixes`].
+    Prefix(u32),
+    /// [`Host::heads`].
+    Head(u32),
+    /// [`Host::below`].
+    Below(Below),
+}
+
+const COUNT: u32 = (1 << 24) - 1;
+
+impl HostInfo {
+    pub(super) fn named(name: Option<Hostname>) -> HostInfo {
+        HostInfo {
+            name,
+            tally: Vec::new(),
+        }
+    }
+
+    /// Counts a match more or less, and sets the host's bits by what is left.
+    pub(super) fn count(&mut self, host: &mut Host, tag: Tag, more: bool) {
+        let (field, kind, bit) = match tag {
+            Tag::Exact(bit) => (&mut host.exact, 0, bit.trailing_zeros()),
+            Tag::Prefix(bit) => (&mut host.prefixes, 1, bit.trailing_zeros()),
+            Tag::Head(bit) => (&mut host.heads, 2, bit.trailing_zeros()),
+            Tag::Below(below) => (&mut host.below, 3, below as u32),
+        };
+        let tag = (kind << 5 | bit) << 24;
+        let at = self.tally.iter().position(|one| one & !COUNT == tag);
+        match (at, more) {
+            (None, true) => {
+                self.tally.push(tag | 1);
+                self.tally.shrink_to_fit();
+                *field |= 1 << bit;
+            }
+            (Some(at), true) => {
+                if let Some(count) = self.tally.get_mut(at)
+                    && *count & COUNT < COUNT
+                {
+                    *count += 1;
+                }
+            }
+            (Some(at), false) => {
+                let left = self.tally.get_mut(at).map_or(0, |count| {
+                    // What was counted to the end stays there: the bit is set for good.
+                    if *count & COUNT < COUNT {
+                        *count -= 1;
+                    }
+                    *count & COUNT
+                });
+                if left == 0 {
+                    self.tally.swap_remove(at);
+                    *field &= !(1 << bit);
+                }
+            }
+            (None, false) => {}
+        }
+    }
+
+    /// Whether nothing hangs below the host.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tally.is_empty()
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.tally.capacity() * size_of::<u32>()
+    }
 }
 
 /// The deepest depth that has a bit of its own.
@@ -87,6 +178,14 @@ pub(super) struct Mark {
     hash: u64,
 }
 
+/// The match that a direct answer stands for.
+fn direct(value: u32) -> Option<Served> {
+    match Answer::from_value(value) {
+        Answer::Served(served) => Some(served),
+        Answer::Candidate(_) | Answer::Leaf(_) => None,
+    }
+}
+
 impl RouteTable {
     /// The first candidate of the HTTPRoutes of a host that a request fits.
     ///
@@ -98,13 +197,13 @@ impl RouteTable {
         number: u32,
         host: &Host,
         request: &mut Request<'_, '_>,
-    ) -> Option<u32> {
+    ) -> Option<Served> {
         let path = request.head.target.path();
         if host.exact & length(path) != 0 {
             let hash = self.hasher.text(path);
-            let key = Key::new(&self.hasher, hash, scope(number, Kind::Exact), path);
-            if let Some(answer) = self.paths.find(&key, &self.texts)
-                && let Some(found) = self.first_of(Answer::from_value(answer), request)
+            let key = key(&self.hasher, hash, Kind::Exact, number, path);
+            if let Some((parts, value)) = self.dictionary.find(&key)
+                && let Some(found) = self.first_of(parts, value, request)
             {
                 return Some(found);
             }
@@ -113,7 +212,7 @@ impl RouteTable {
         if depths != 0 {
             self.mark(path, depths, &mut request.scratch.marks);
         }
-        if host.heads != 0 || host.headless != NONE {
+        if host.heads != 0 || host.has(Below::Headless) {
             let found = self.first_by_pattern(number, host, request);
             if found.is_some() {
                 return found;
@@ -128,48 +227,67 @@ impl RouteTable {
                 let Some(prefix) = path.get(..mark.end as usize) else {
                     continue;
                 };
-                let key = Key::new(&self.hasher, mark.hash, scope(number, Kind::Prefix), prefix);
-                if let Some(answer) = self.paths.find(&key, &self.texts)
-                    && let Some(found) = self.first_of(Answer::from_value(answer), request)
+                let key = key(&self.hasher, mark.hash, Kind::Prefix, number, prefix);
+                if let Some((parts, value)) = self.dictionary.find(&key)
+                    && let Some(found) = self.first_of(parts, value, request)
                 {
                     return Some(found);
                 }
             }
         }
         // `*` is no path, so the prefix `/` does not mean it.
-        if host.root != NONE && path.first() == Some(&b'/') {
-            return self.first_of(Answer::from_value(host.root), request);
+        if path.first() != Some(&b'/') {
+            None
+        } else if host.root != NONE {
+            direct(host.root)
+        } else if host.has(Below::Root) {
+            let key = key(
+                &self.hasher,
+                self.hasher.text(b""),
+                Kind::Prefix,
+                number,
+                b"",
+            );
+            let (parts, value) = self.dictionary.find(&key)?;
+            self.first_of(parts, value, request)
+        } else {
+            None
         }
-        None
     }
 
+    /// The first match of a host's expressions that a request fits: the earliest of the first ones of all heads.
     fn first_by_pattern(
         &self,
         number: u32,
         host: &Host,
         request: &mut Request<'_, '_>,
-    ) -> Option<u32> {
-        let mut best = NONE;
-        if host.headless != NONE {
-            self.better_by_head(host.headless, 0, &mut best, request);
-        }
-        if host.heads != 0 {
-            let path = request.head.target.path();
-            for at in 0..request.scratch.marks.len() {
-                let mark = request.scratch.marks.get(at).copied()?;
-                let Some(head) = path.get(..mark.end as usize) else {
-                    continue;
-                };
-                if host.heads & mark.depth == 0 {
-                    continue;
-                }
-                let key = Key::new(&self.hasher, mark.hash, scope(number, Kind::Head), head);
-                if let Some(head) = self.paths.find(&key, &self.texts) {
-                    self.better_by_head(head, mark.end as usize, &mut best, request);
-                }
+    ) -> Option<Served> {
+        let path = request.head.target.path();
+        let mut best = None;
+        if host.has(Below::Headless) {
+            let key = key(&self.hasher, self.hasher.text(b""), Kind::Head, number, b"");
+            if let Some((parts, head)) = self.dictionary.find(&key) {
+                best = self.first_of_head(parts, head, 0, request);
             }
         }
-        (best != NONE).then_some(best)
+        if host.heads == 0 {
+            return best;
+        }
+        for at in 0..request.scratch.marks.len() {
+            let mark = request.scratch.marks.get(at).copied()?;
+            let Some(head) = path.get(..mark.end as usize) else {
+                continue;
+            };
+            if host.heads & mark.depth == 0 {
+                continue;
+            }
+            let key = key(&self.hasher, mark.hash, Kind::Head, number, head);
+            if let Some((parts, head)) = self.dictionary.find(&key) {
+                let found = self.first_of_head(parts, head, mark.end as usize, request);
+                best = self.earlier(best, found);
+            }
+        }
+        best
     }
 
     /// Finds where the path's elements end, at the depths asked for, and hashes the path up to there.

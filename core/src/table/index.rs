@@ -14,9 +14,9 @@ pub(super) const NONE: u32 = u32::MAX;
 /// A text in a scope, hashed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'x> {
-    hash: u32,
-    scope: u32,
-    text: &'x [u8],
+    pub(super) hash: u32,
+    pub(super) scope: u32,
+    pub(super) text: &'x [u8],
 }
 
 impl<'x> Key<'x> {
@@ -29,21 +29,22 @@ impl<'x> Key<'x> {
 
     /// Requests choose what is hashed, so equality is verified to the last byte.
     #[inline]
-    fn is(&self, slot: &Slot, texts: &Texts) -> bool {
+    pub(super) fn is(&self, slot: &Slot, texts: &Texts) -> bool {
         slot.hash == self.hash && slot.scope == self.scope && texts.get(slot.text) == self.text
     }
 }
 
+/// A key and its number.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
-    hash: u32,
-    scope: u32,
-    text: TextId,
-    value: u32,
+pub(super) struct Slot {
+    pub(super) hash: u32,
+    pub(super) scope: u32,
+    pub(super) text: TextId,
+    pub(super) value: u32,
 }
 
 /// Its hash is the greatest, so that every look-up ends there.
-const FREE: Slot = Slot {
+pub(super) const FREE: Slot = Slot {
     hash: u32::MAX,
     scope: 0,
     text: TextId::NONE,
@@ -52,7 +53,7 @@ const FREE: Slot = Slot {
 
 /// Where a key would like to be: its hash, scaled to the table.
 #[inline]
-fn home(hash: u32, length: usize) -> usize {
+pub(super) fn home(hash: u32, length: usize) -> usize {
     ((u64::from(hash) * length as u64) >> 32) as usize
 }
 

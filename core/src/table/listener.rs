@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use super::dictionary::{Find, Kind, key};
 use super::hash::Hasher;
-use super::index::{Index, IndexBuilder};
+use super::index::{Index, IndexBuilder, Key};
 use super::names::Names;
 use super::texts::{Interner, Texts};
 use super::{NoMatch, RouteTable};
 use crate::rule::{Backends, Listener, Protocol, TlsMode};
 
 /// A listener, and the hosts of the routes attached to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ListenerTable {
     pub(super) listener: Arc<Listener>,
     pub(super) hosts: Names,
+    /// How many hosts there are with an exact name, then for each [`super::names::bit`] how many wildcards.
+    pub(super) tally: Arc<[u32; 65]>,
 }
 
 /// The listeners by port and hostname.
@@ -21,6 +24,14 @@ pub(super) struct ListenerTable {
 pub(super) struct Ports {
     ports: Vec<Port>,
     names: Index,
+    texts: Texts,
+}
+
+impl Find for Ports {
+    #[inline]
+    fn number(&self, key: &Key<'_>) -> Option<u32> {
+        self.names.find(key, &self.texts)
+    }
 }
 
 /// The listeners of one port, by what asks for one.
@@ -38,15 +49,12 @@ struct Port {
 }
 
 impl Ports {
-    /// Sorts listeners in; they come in order, so of two for one name the first is kept.
-    pub(super) fn build(
-        listeners: &[Arc<Listener>],
-        interner: &mut Interner,
-        hasher: &Hasher,
-    ) -> Ports {
+    /// Sorts listeners in by number; they come in order, so of two for one name the first is kept.
+    pub(super) fn build(listeners: &[Arc<Listener>], numbers: &[u32], hasher: &Hasher) -> Ports {
         let mut ports = Ports::default();
         let mut by_name = IndexBuilder::default();
-        for (number, listener) in (0..).zip(listeners) {
+        let mut interner = Interner::default();
+        for (listener, &number) in listeners.iter().zip(numbers) {
             if ports.ports.last().map(|port| port.number) != Some(listener.port) {
                 let scope = u32::from(listener.port) << 3;
                 ports.ports.push(Port {
@@ -74,10 +82,11 @@ impl Ports {
                     Protocol::Tcp | Protocol::Udp => None,
                     _ => listener.hostname.as_ref(),
                 };
-                names.add(name, number, &mut by_name, interner, hasher);
+                names.add(name, number, &mut by_name, &mut interner, hasher);
             }
         }
         ports.names = by_name.finish(|number| number);
+        ports.texts = interner.finish();
         ports
     }
 
@@ -86,7 +95,7 @@ impl Ports {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.ports.capacity() * size_of::<Port>() + self.names.memory()
+        self.ports.capacity() * size_of::<Port>() + self.names.memory() + self.texts.memory()
     }
 }
 
@@ -104,9 +113,9 @@ impl RouteTable {
         hash: u64,
     ) -> Result<u32, NoMatch> {
         let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
-        let names = &self.ports.names;
+        let names = &*self.ports;
         let most_specific = |kind: &Names, name: Option<&[u8]>, hash: u64| {
-            kind.of(names, &self.texts, &self.hasher, name, hash).next()
+            kind.of(names, &self.hasher, name, hash).next()
         };
         let number = most_specific(&port.web, host, hash).ok_or(NoMatch::NotFound)?;
         if port.https.is_empty() || self.protocol(number) != Some(Protocol::Https) {
@@ -127,7 +136,7 @@ impl RouteTable {
     }
 
     fn protocol(&self, listener: u32) -> Option<Protocol> {
-        let table = self.listeners.get(listener as usize)?;
+        let table = self.listener_table(listener)?;
         Some(table.listener.protocol)
     }
 
@@ -140,11 +149,9 @@ impl RouteTable {
         let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
         let name = sni.map(str::as_bytes);
         let hash = self.hasher.text(name.unwrap_or_default());
-        let mut found = port
-            .tls
-            .of(&self.ports.names, &self.texts, &self.hasher, name, hash);
+        let mut found = port.tls.of(&*self.ports, &self.hasher, name, hash);
         let number = found.next().ok_or(NoMatch::NotFound)?;
-        let table = self.listeners.get(number as usize);
+        let table = self.listener_table(number);
         let table = table.ok_or(NoMatch::NotFound)?;
         let passes = |tls: &crate::rule::ListenerTls| tls.mode == TlsMode::Passthrough;
         Ok(TlsMatch {
@@ -174,9 +181,9 @@ impl RouteTable {
 
     fn find_port(&self, port: u16, kind: fn(&Port) -> &Names) -> Result<&Backends, NoMatch> {
         let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
-        let mut found = kind(port).of(&self.ports.names, &self.texts, &self.hasher, None, 0);
+        let mut found = kind(port).of(&*self.ports, &self.hasher, None, 0);
         let number = found.next().ok_or(NoMatch::NotFound)?;
-        let table = self.listeners.get(number as usize);
+        let table = self.listener_table(number);
         let table = table.ok_or(NoMatch::NotFound)?;
         self.connection(table, None, 0).ok_or(NoMatch::NotFound)
     }
@@ -188,12 +195,20 @@ impl RouteTable {
         name: Option<&[u8]>,
         hash: u64,
     ) -> Option<&Backends> {
-        let texts: &Texts = &self.texts;
-        let mut hosts = table
-            .hosts
-            .of(&self.hosts_by_name, texts, &self.hasher, name, hash);
-        let slot = hosts.find_map(|host| self.connections.get(&host))?;
-        Some(&self.rules.get(*slot as usize)?.rule.backends)
+        let mut hosts = table.hosts.of(&self.dictionary, &self.hasher, name, hash);
+        let served = hosts.find_map(|host| {
+            let hash = self.hasher.text(b"");
+            let key = key(&self.hasher, hash, Kind::Connection, host, b"");
+            let (parts, value) = self.dictionary.find(&key)?;
+            // The first is the one of the oldest route.
+            parts.candidates.first(value)
+        })?;
+        Some(&self.rules.get(served.rule)?.rule.backends)
+    }
+
+    #[inline]
+    pub(super) fn listener_table(&self, number: u32) -> Option<&ListenerTable> {
+        self.listeners.get(number)?.as_ref()
     }
 }
 

@@ -5,9 +5,10 @@ use std::fmt;
 use http::header::{HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 
+use super::RouteTable;
+use super::candidate::Served;
 use super::find::{Head, NoMatch, Scratch};
-use super::texts::TextId;
-use super::{RouteTable, RuleSlot};
+use super::rules::RuleSlot;
 use crate::hostname::Hostname;
 use crate::key::ObjectKey;
 use crate::rule::{
@@ -28,26 +29,38 @@ impl RuleId {
 }
 
 /// A match by number: it outlives the borrow of the table, for servers that work in phases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatchId {
     pub(super) host: u32,
-    pub(super) candidate: u32,
+    pub(super) served: Served,
 }
+
+/// Bits of the numbers of hosts and of rules in [`MatchId::to_bits`].
+const NUMBER: u32 = 24;
 
 impl MatchId {
     /// The id as one number, for callers in other languages.
     pub fn to_bits(self) -> u64 {
-        u64::from(self.host) << 32 | u64::from(self.candidate)
+        let Served { rule, position } = self.served;
+        u64::from(self.host) << (NUMBER + 16) | u64::from(rule) << 16 | u64::from(position)
     }
 
     /// The id of a number that [`MatchId::to_bits`] gave. Any number makes an id; [`RouteTable::resume`] says whether there is
     /// such a match.
     pub fn from_bits(bits: u64) -> MatchId {
-        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
         MatchId {
-            host: half(bits >> 32),
-            candidate: half(bits),
+            host: (bits >> (NUMBER + 16)) as u32,
+            served: Served {
+                rule: (bits >> 16) as u32 & ((1 << NUMBER) - 1),
+                position: bits as u16,
+            },
         }
+    }
+}
+
+impl std::hash::Hash for MatchId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.to_bits().hash(state);
     }
 }
 
@@ -72,7 +85,7 @@ impl fmt::Debug for Match<'_> {
         f.debug_struct("Match")
             .field("route", self.route())
             .field("rule", &self.rule().index)
-            .field("position", &self.position)
+            .field("position", &self.position())
             .finish_non_exhaustive()
     }
 }
@@ -98,12 +111,9 @@ impl<'t> ListenerMatch<'t> {
 #[derive(Clone, Copy)]
 pub struct Match<'t> {
     pub(super) id: MatchId,
-    pub(super) rule_id: RuleId,
-    pub(super) hostname: TextId,
     pub(super) table: &'t RouteTable,
     pub(super) listener: &'t Listener,
     pub(super) slot: &'t RuleSlot,
-    pub(super) position: u16,
 }
 
 /// What has to be done before the request goes on, in this order.
@@ -163,7 +173,7 @@ impl<'t> Match<'t> {
 
     /// The number of the rule.
     pub fn rule_id(&self) -> RuleId {
-        self.rule_id
+        RuleId(self.id.served.rule)
     }
 
     /// The listener.
@@ -183,23 +193,18 @@ impl<'t> Match<'t> {
 
     /// Which entry of the rule's `matches` it is.
     pub fn position(&self) -> u16 {
-        self.position
+        self.id.served.position
     }
 
     /// The hostname of the route by which the request came, as written there; `None` if the route takes every host.
     pub fn hostname(&self) -> Option<&'t Hostname> {
-        let text = self.table.texts.get(self.hostname);
-        let stored = |name: &&Hostname| {
-            let name = name.suffix().unwrap_or_else(|| name.as_str());
-            name.as_bytes() == text
-        };
-        self.slot.route.hostnames.iter().find(stored)
+        self.table.host_infos.get(self.id.host)?.name.as_ref()
     }
 
     /// Why this one won.
     pub fn precedence(&self) -> Precedence<'t> {
         let RuleSlot { route, rule } = self.slot;
-        Precedence::new(self.hostname(), route, rule, usize::from(self.position))
+        Precedence::new(self.hostname(), route, rule, usize::from(self.position()))
     }
 
     /// The backends.
@@ -210,7 +215,7 @@ impl<'t> Match<'t> {
     /// The prefix that matched, without trailing slashes; empty if no prefix did.
     pub fn prefix(&self) -> &'t [u8] {
         match &self.rule().matches {
-            Matches::Http(matches) => match matches.get(usize::from(self.position)) {
+            Matches::Http(matches) => match matches.get(usize::from(self.position())) {
                 Some(RequestMatch {
                     path: PathMatch::Prefix(prefix),
                     ..

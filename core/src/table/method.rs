@@ -22,11 +22,3 @@ pub(super) fn is(number: u16, method: &[u8]) -> bool {
         .and_then(|at| METHODS.get(at));
     known.is_some_and(|&known| known == method)
 }
-
-/// The method of a number.
-pub(super) fn name(number: u32) -> &'static [u8] {
-    let known = (number as usize)
-        .checked_sub(1)
-        .and_then(|at| METHODS.get(at));
-    known.copied().unwrap_or_default()
-}

@@ -1,23 +1,24 @@
 //! Hostnames, the most specific first: the exact one, wildcards from the longest to the shortest, then none.
 
+use super::dictionary::Find;
 use super::hash::Hasher;
-use super::index::{Index, IndexBuilder, Key, NONE};
-use super::texts::{Interner, TextId, Texts};
+use super::index::{IndexBuilder, Key, NONE};
+use super::texts::Interner;
 use crate::bytes;
 use crate::hostname::Hostname;
 
 /// The names of one scope: the listeners of a port, or the hosts of a listener.
 ///
-/// Exact names and the suffixes of wildcards, which begin with a dot, share one [`Index`].
+/// Exact names and the suffixes of wildcards, which begin with a dot, are looked up in the same scope.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names {
-    scope: u32,
+    pub(super) scope: u32,
     /// What serves where no name is asked for.
-    any: u32,
+    pub(super) any: u32,
     /// Whether there are exact names.
-    exact: bool,
-    /// Bit `length mod 64` of each suffix: most suffixes of a host need no look-up.
-    suffixes: u64,
+    pub(super) exact: bool,
+    /// The [`bit`] of each suffix: most suffixes of a host need no look-up.
+    pub(super) suffixes: u64,
 }
 
 impl Names {
@@ -37,18 +38,16 @@ impl Names {
 
     /// The numbers of the names that mean a host, the most specific first. `hash` is that of the host.
     #[inline]
-    pub(super) fn of<'t>(
+    pub(super) fn of<'t, F: Find>(
         &'t self,
-        index: &'t Index,
-        texts: &'t Texts,
+        index: &'t F,
         hasher: &'t Hasher,
         host: Option<&'t [u8]>,
         hash: u64,
-    ) -> Found<'t> {
+    ) -> Found<'t, F> {
         Found {
             names: self,
             index,
-            texts,
             hasher,
             host: host.unwrap_or_default(),
             hash,
@@ -60,7 +59,7 @@ impl Names {
         }
     }
 
-    /// The number of a name; `number` is given to it if it has none. Says which text the name has.
+    /// Gives a name a number, if it has none.
     pub(super) fn add(
         &mut self,
         name: Option<&Hostname>,
@@ -68,14 +67,14 @@ impl Names {
         index: &mut IndexBuilder,
         interner: &mut Interner,
         hasher: &Hasher,
-    ) -> (u32, TextId) {
+    ) {
         let Some(name) = name else {
             if self.any == NONE {
                 self.any = number;
             }
-            return (self.any, TextId::NONE);
+            return;
         };
-        let text = name.suffix().unwrap_or_else(|| name.as_str()).as_bytes();
+        let text = text(name);
         match name.suffix() {
             Some(suffix) => self.suffixes |= bit(suffix.len()),
             None => self.exact = true,
@@ -83,24 +82,27 @@ impl Names {
         let hash = hasher.text(text);
         let id = interner.intern(hasher, text, hash);
         let key = Key::new(hasher, hash, self.scope, text);
-        if let Some(known) = index.find(&key, interner.texts()) {
-            return (known, id);
+        if index.find(&key, interner.texts()).is_none() {
+            index.insert(&key, id, number);
         }
-        index.insert(&key, id, number);
-        (number, id)
     }
 }
 
-fn bit(length: usize) -> u64 {
+/// What is looked up of a name: of a wildcard what follows the `*`.
+pub(super) fn text(name: &Hostname) -> &[u8] {
+    name.suffix().unwrap_or_else(|| name.as_str()).as_bytes()
+}
+
+/// The bit of a suffix's length: 64 of them.
+pub(super) fn bit(length: usize) -> u64 {
     1 << (length % 64)
 }
 
 /// See [`Names::of`].
 #[derive(Debug)]
-pub(super) struct Found<'t> {
+pub(super) struct Found<'t, F> {
     names: &'t Names,
-    index: &'t Index,
-    texts: &'t Texts,
+    index: &'t F,
     hasher: &'t Hasher,
     host: &'t [u8],
     hash: u64,
@@ -116,7 +118,7 @@ enum Step {
     Done,
 }
 
-impl Iterator for Found<'_> {
+impl<F: Find> Iterator for Found<'_, F> {
     type Item = u32;
 
     #[inline]
@@ -130,7 +132,7 @@ impl Iterator for Found<'_> {
                         Step::Suffix(1)
                     };
                     let key = Key::new(self.hasher, self.hash, self.names.scope, self.host);
-                    if let Some(number) = self.index.find(&key, self.texts) {
+                    if let Some(number) = self.index.number(&key) {
                         return Some(number);
                     }
                 }
@@ -147,7 +149,7 @@ impl Iterator for Found<'_> {
                     }
                     let hash = self.hasher.text(suffix);
                     let key = Key::new(self.hasher, hash, self.names.scope, suffix);
-                    if let Some(number) = self.index.find(&key, self.texts) {
+                    if let Some(number) = self.index.number(&key) {
                         return Some(number);
                     }
                 }

@@ -45,7 +45,7 @@ impl Texts {
         self.bytes.capacity()
     }
 
-    fn push(&mut self, text: &[u8]) -> TextId {
+    pub(super) fn push(&mut self, text: &[u8]) -> TextId {
         // Offsets are 32 bits wide: 4 GiB of distinct hostnames, paths and values are far beyond what a table can hold.
         let at = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);

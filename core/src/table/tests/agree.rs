@@ -14,7 +14,7 @@ use crate::rule::{
     GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch, RequestMatch,
     Route, ValueMatch,
 };
-use crate::table::{Head, NoMatch, RouteTable, TableInput, TableSettings};
+use crate::table::{Head, MatchId, NoMatch, RouteTable, TableInput, TableSettings};
 use crate::target::{PathPolicy, Raw, Target};
 use crate::timestamp::Timestamp;
 
@@ -168,7 +168,7 @@ fn grpc_matches() -> impl Strategy<Value = Matches> {
     })
 }
 
-fn route(crowded: bool) -> impl Strategy<Value = Route> {
+pub(super) fn route(crowded: bool) -> impl Strategy<Value = Route> {
     let hostnames = prop::sample::subsequence(&NAMES[..], 0..=if crowded { 0 } else { 2 });
     let matches = prop_oneof![
         5 => prop::collection::vec(http_matches(crowded), 1..4).prop_map(|rules| (Kind::HttpRoute, rules)),
@@ -227,7 +227,7 @@ fn listeners() -> impl Strategy<Value = Vec<Arc<Listener>>> {
 }
 
 #[derive(Debug)]
-struct Sent {
+pub(super) struct Sent {
     host: Option<&'static str>,
     sni: Option<&'static str>,
     method: &'static str,
@@ -235,7 +235,7 @@ struct Sent {
     headers: HeaderMap,
 }
 
-fn sent() -> impl Strategy<Value = Sent> {
+pub(super) fn sent() -> impl Strategy<Value = Sent> {
     let target = (
         select(&PATHS[..]),
         select(&["", "/", "/b", "/x/y"][..]),
@@ -294,23 +294,48 @@ proptest! {
         let settings = TableSettings { hash_key, ..TableSettings::default() };
         let input = TableInput { listeners, settings };
         let table = RouteTable::build(&input);
-        let mut scratch = table.scratch();
-        for sent in &sent {
-            let mut buffer = Vec::new();
-            let mut hosts = sent.host.iter().map(|host| host.as_bytes());
-            let raw = Raw { target: sent.target.as_bytes(), authority: None, hosts: &mut hosts, host_required: false, connect: false };
-            let target = Target::parse(raw, &PathPolicy::default(), &mut buffer).expect("a sound target");
-            let head = Head { port: 80, sni: sent.sni, method: sent.method.as_bytes(), target, headers: &sent.headers };
-            let found = table.find(&head, &mut scratch);
-            let named = found.map(|found| (found.route(), found.rule().index, found.position()));
-            let expected: Result<_, NoMatch> = plain::find(&input, &head);
-            prop_assert_eq!(named, expected, "{:?}", sent);
-            if let Ok(found) = found {
-                let resumed = table.resume(found.id()).expect("its own id");
-                prop_assert_eq!(resumed.rule_id(), found.rule_id());
-                prop_assert_eq!(resumed.precedence(), found.precedence());
-                prop_assert!(table.rule(found.rule_id()).is_some_and(|rule| std::ptr::eq(rule, found.rule())));
-            }
+        agrees(&table, &input, &sent)?;
+    }
+}
+
+/// Holds a table against the plain reading of its input.
+pub(super) fn agrees(
+    table: &RouteTable,
+    input: &TableInput,
+    sent: &[Sent],
+) -> Result<(), TestCaseError> {
+    let mut scratch = table.scratch();
+    for sent in sent {
+        let mut buffer = Vec::new();
+        let mut hosts = sent.host.iter().map(|host| host.as_bytes());
+        let raw = Raw {
+            target: sent.target.as_bytes(),
+            authority: None,
+            hosts: &mut hosts,
+            host_required: false,
+            connect: false,
+        };
+        let target =
+            Target::parse(raw, &PathPolicy::default(), &mut buffer).expect("a sound target");
+        let head = Head {
+            port: 80,
+            sni: sent.sni,
+            method: sent.method.as_bytes(),
+            target,
+            headers: &sent.headers,
+        };
+        let found = table.find(&head, &mut scratch);
+        let named = found.map(|found| (found.route(), found.rule().index, found.position()));
+        let expected: Result<_, NoMatch> = plain::find(input, &head);
+        prop_assert_eq!(named, expected, "{:?}", sent);
+        if let Ok(found) = found {
+            let resumed = table.resume(found.id()).expect("its own id");
+            prop_assert_eq!(resumed.rule_id(), found.rule_id());
+            prop_assert_eq!(MatchId::from_bits(found.id().to_bits()), found.id());
+            prop_assert_eq!(resumed.precedence(), found.precedence());
+            let rule = table.rule(found.rule_id());
+            prop_assert!(rule.is_some_and(|rule| std::ptr::eq(rule, found.rule())));
         }
     }
+    Ok(())
 }

@@ -1,12 +1,13 @@
 mod agree;
 mod plain;
+mod update;
 
 use super::*;
 use crate::hostname::Hostname;
 use crate::key::{Kind, NamespacedName};
 use crate::rule::{
     Backends, Filters, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol,
-    RequestMatch, TlsMode, ValueMatch,
+    RequestMatch, Route, TlsMode, ValueMatch,
 };
 use crate::target::Raw;
 use http::HeaderMap;

@@ -1,0 +1,155 @@
+//! Which routes a table holds, and the numbers of their rules.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::pages::Numbers;
+use super::rules::{RuleSlot, Rules};
+use crate::rule::ordered::{Ordered, Place};
+use crate::rule::{Route, Rule};
+
+/// A route that hangs on listeners.
+#[derive(Clone, Debug)]
+pub(super) struct Attached {
+    pub(super) route: Arc<Route>,
+    /// On how many.
+    listeners: u32,
+    /// The numbers of its rules.
+    pub(super) rules: RuleNumbers,
+}
+
+/// The numbers of a route's rules, in their order.
+#[derive(Clone, Debug)]
+pub(super) enum RuleNumbers {
+    /// Neighbours, from this one on.
+    From(u32),
+    /// Any.
+    Each(Box<[u32]>),
+}
+
+impl RuleNumbers {
+    fn of(numbers: Vec<u32>) -> RuleNumbers {
+        let first = numbers.first().copied().unwrap_or(0);
+        if numbers.iter().copied().eq((first..).take(numbers.len())) {
+            RuleNumbers::From(first)
+        } else {
+            RuleNumbers::Each(numbers.into())
+        }
+    }
+
+    /// The number of the rule at a place.
+    pub(super) fn get(&self, at: usize) -> Option<u32> {
+        match self {
+            RuleNumbers::From(first) => first.checked_add(u32::try_from(at).ok()?),
+            RuleNumbers::Each(all) => all.get(at).copied(),
+        }
+    }
+}
+
+/// Routes are told apart by their address: two that have one key may differ.
+impl Place for Attached {
+    fn place(&self, other: &Self) -> Ordering {
+        place(&self.route, &other.route)
+    }
+}
+
+fn place(one: &Arc<Route>, two: &Arc<Route>) -> Ordering {
+    let address = |route: &Arc<Route>| Arc::as_ptr(route).addr();
+    one.key
+        .cmp(&two.key)
+        .then_with(|| address(one).cmp(&address(two)))
+}
+
+/// The routes of a table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AllRoutes(Ordered<Attached>);
+
+impl AllRoutes {
+    pub(super) fn get(&self, route: &Arc<Route>) -> Option<&Attached> {
+        self.0.get(|attached| place(&attached.route, route))
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.0.len() * size_of::<Attached>()
+    }
+
+    /// Attaches routes to listeners (`1` for each) and detaches others (`-1`), and numbers the rules of those that are new.
+    ///
+    /// A rule that is equal to one of a route that goes and had the same key takes over its number.
+    pub(super) fn attach(
+        &mut self,
+        mut moves: Vec<(&Arc<Route>, i32)>,
+        rules: &mut Rules,
+        numbers: &mut Numbers,
+    ) {
+        moves.sort_by(|one, two| place(one.0, two.0));
+        let mut new = Vec::new();
+        let fresh = self.0.len() == 0;
+        for same_key in moves.chunk_by(|one, two| one.0.key == two.0.key) {
+            let mut pool: Vec<(Arc<Rule>, u32)> = Vec::new();
+            let mut born: Vec<(&Arc<Route>, u32)> = Vec::new();
+            for same in same_key.chunk_by(|one, two| Arc::ptr_eq(one.0, two.0)) {
+                let Some((route, _)) = same.first() else {
+                    continue;
+                };
+                let change: i32 = same.iter().map(|(_, by)| by).sum();
+                let known = self.get(route).cloned();
+                let before = known.as_ref().map_or(0, |known| known.listeners);
+                let after = before.saturating_add_signed(change);
+                match (known, after) {
+                    (None, 0) => {}
+                    (None, after) => born.push((*route, after)),
+                    (Some(known), 0) => {
+                        self.0.remove(|attached| place(&attached.route, route));
+                        let rules = route.rules.iter().enumerate();
+                        pool.extend(
+                            rules.filter_map(|(at, rule)| {
+                                Some((rule.clone(), known.rules.get(at)?))
+                            }),
+                        );
+                    }
+                    (Some(known), after) => {
+                        self.0.insert(Attached {
+                            listeners: after,
+                            ..known
+                        });
+                    }
+                }
+            }
+            for (route, listeners) in born {
+                let mut own = Vec::with_capacity(route.rules.len());
+                for rule in &route.rules {
+                    let same = pool.iter().position(|(known, _)| same_rule(known, rule));
+                    let number = match same {
+                        Some(at) => pool.swap_remove(at).1,
+                        None => numbers.take(),
+                    };
+                    let (route, rule) = (Arc::clone(route), rule.clone());
+                    rules.set(number, Some(RuleSlot { route, rule }));
+                    own.push(number);
+                }
+                let attached = Attached {
+                    route: Arc::clone(route),
+                    listeners,
+                    rules: RuleNumbers::of(own),
+                };
+                if fresh {
+                    new.push(attached);
+                } else {
+                    self.0.insert(attached);
+                }
+            }
+            for (_, number) in pool {
+                rules.set(number, None);
+                numbers.give_back(number);
+            }
+        }
+        if fresh {
+            self.0 = Ordered::of(new);
+        }
+    }
+}
+
+fn same_rule(one: &Arc<Rule>, two: &Arc<Rule>) -> bool {
+    Arc::ptr_eq(one, two) || (one.index == two.index && one == two)
+}
