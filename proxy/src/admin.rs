@@ -70,9 +70,12 @@ fn answer(request: &Request<Incoming>, view: &View, metrics: &Metrics) -> Respon
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(view),
         "/metrics" => text(StatusCode::OK, metrics.text()),
-        "/status" => json(
-            &json!({"schema": "gatepost/status/v1", "generation": view.generation, "items": view.statuses}),
-        ),
+        "/status" => {
+            let items: Vec<&Value> = view.statuses.iter().map(AsRef::as_ref).collect();
+            json(
+                &json!({"schema": "gatepost/status/v1", "generation": view.generation, "items": items}),
+            )
+        }
         "/table" => json(&table(view)),
         _ => text(
             StatusCode::NOT_FOUND,

@@ -1,6 +1,6 @@
 //! News → resolution → tables swapped → sockets opened and closed → statuses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use gatepost::controller::{Plane, Resolver};
 use gatepost::key::ObjectKey;
 use gatepost::problem::{Level, Problem};
-use gatepost::resources::{Change, Resource, Resources};
-use gatepost::status::Facts;
+use gatepost::resources::{Change, Resources};
+use gatepost::status::{Facts, Statuses};
 use gatepost::timestamp::Timestamp;
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ use crate::time;
 #[non_exhaustive]
 pub struct View {
     /// The resources, statuses of ours written into them; of Kubernetes none, as the API server has them.
-    pub statuses: Vec<Value>,
+    pub statuses: Vec<Arc<Value>>,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// Why traffic should rather go elsewhere, one line each: readiness is false while there is any.
@@ -46,6 +46,10 @@ pub struct Reconciler {
     metrics: Arc<Metrics>,
     view: Arc<ArcSwap<View>>,
     problems: Vec<Problem>,
+    /// What was last known of the world.
+    facts: Facts,
+    /// What is published of each object.
+    objects: BTreeMap<ObjectKey, Arc<Value>>,
 }
 
 impl Reconciler {
@@ -58,6 +62,8 @@ impl Reconciler {
             metrics,
             view,
             problems: Vec::new(),
+            facts: Facts::default(),
+            objects: BTreeMap::new(),
             options,
         }
     }
@@ -100,7 +106,7 @@ impl Reconciler {
         self.metrics
             .problems
             .set(i64::try_from(errors).unwrap_or(i64::MAX));
-        self.publish(delta.changed || first);
+        self.publish(delta.statuses, delta.changed || first);
         reading
     }
 
@@ -143,32 +149,43 @@ impl Reconciler {
         facts
     }
 
-    fn publish(&mut self, count: bool) {
+    /// Publishes what there is; `touched` are the objects whose statuses may be others.
+    fn publish(&mut self, mut touched: BTreeSet<ObjectKey>, count: bool) {
         let now = time::now();
-        let statuses = self.resolver.resolution().statuses(&self.facts());
-        let before: BTreeMap<String, Value> = self
-            .view
-            .load()
-            .statuses
-            .iter()
-            .map(|object| (name(object), object.clone()))
-            .collect();
+        let facts = self.facts();
+        let before = std::mem::replace(&mut self.facts, facts);
+        let resolution = self.resolver.resolution();
+        if before != self.facts {
+            touched.extend(resolution.touched_by(&before, &self.facts));
+        }
+        let statuses = resolution.statuses_of(&touched, &self.facts);
         let resources = self.resolver.resources();
-        let objects: Vec<Value> = statuses
-            .keys()
-            .filter_map(|key| object(key, resources, &before, &statuses, now))
-            .collect();
+        let mut changed = false;
+        for key in touched {
+            let ours = resolution.resolved().finds(&key);
+            let earlier = self.objects.get(&key);
+            let object = ours
+                .then(|| object(&key, resources, earlier.map(AsRef::as_ref), &statuses, now))
+                .flatten();
+            if object.as_ref() == earlier.map(AsRef::as_ref) {
+                continue;
+            }
+            changed = true;
+            match object {
+                Some(object) => self.objects.insert(key, Arc::new(object)),
+                None => self.objects.remove(&key),
+            };
+        }
         let last = self.view.load();
-        let changed = last.statuses != objects;
         self.view.store(Arc::new(View {
             problems: self.problems.clone(),
             unready: Vec::new(),
-            planes: Some(self.resolver.resolution().planes().to_vec()),
+            planes: Some(resolution.planes().to_vec()),
             generation: last.generation + u64::from(count),
-            statuses: objects,
+            statuses: self.objects.values().cloned().collect(),
         }));
         if let Some(path) = self.options.status_file.as_deref().filter(|_| changed)
-            && let Err(error) = write(path, &self.view.load().statuses)
+            && let Err(error) = write(path, self.objects.values())
         {
             tracing::error!(path = %path.display(), %error, "statuses cannot be written");
         }
@@ -194,50 +211,36 @@ impl Reconciler {
 fn object(
     key: &ObjectKey,
     resources: &Resources,
-    before: &BTreeMap<String, Value>,
-    statuses: &gatepost::status::Statuses,
+    earlier: Option<&Value>,
+    statuses: &Statuses,
     now: Timestamp,
 ) -> Option<Value> {
     let resource = resources.get(key)?;
+    let status = match earlier.and_then(|earlier| earlier.get("status")) {
+        None => statuses.status(key, resources, now)?,
+        Some(earlier) => {
+            let generation = resource.object().metadata().generation();
+            statuses.over(key, earlier, generation, now)?
+        }
+    };
     let mut object = serde_json::json!({
         "apiVersion": key.kind.api_version(),
         "kind": key.kind.as_str(),
         "metadata": {"name": key.name},
+        "status": status,
     });
     if !key.namespace.is_empty() {
         object["metadata"]["namespace"] = Value::String(key.namespace.clone());
     }
-    let earlier = before
-        .get(&name(&object))
-        .and_then(|earlier| earlier.get("status"))
-        .cloned();
-    object["status"] = match earlier {
-        None => statuses.status(key, resources, now)?,
-        Some(earlier) => {
-            let generation = resource.object().metadata().generation();
-            statuses.over(key, &earlier, generation, now)?
-        }
-    };
     Some(object)
 }
 
-fn name(object: &Value) -> String {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let metadata = &object["metadata"];
-    format!(
-        "{}/{}/{}",
-        text(&object["kind"]),
-        text(&metadata["namespace"]),
-        text(&metadata["name"])
-    )
-}
-
 /// One JSON document after the other, which is a YAML stream; the file is replaced at once.
-fn write(path: &Path, objects: &[Value]) -> std::io::Result<()> {
+fn write<'o>(path: &Path, objects: impl Iterator<Item = &'o Arc<Value>>) -> std::io::Result<()> {
     let mut text = String::new();
     for object in objects {
         text.push_str("---\n");
-        text.push_str(&serde_json::to_string_pretty(object)?);
+        text.push_str(&serde_json::to_string_pretty(&**object)?);
         text.push('\n');
     }
     let draft = path.with_extension("draft");
@@ -255,17 +258,24 @@ fn addresses(own: &[String], bind: IpAddr) -> Vec<IpAddr> {
 
 /// What it takes to make the old resources the new ones.
 fn changes(old: &Resources, new: &Resources) -> Vec<Change> {
-    let put = new
-        .iter()
-        .filter(|(key, resource)| {
-            // What was not read anew is the same.
-            let same = |old: &Arc<Resource>| Arc::ptr_eq(old, resource) || old == *resource;
-            !old.get(key).is_some_and(same)
-        })
-        .map(|(_, resource)| Change::Put(resource.clone()));
-    let gone = old
-        .iter()
-        .filter(|(key, _)| new.get(key).is_none())
-        .map(|(key, _)| Change::Delete(key.clone()));
-    put.chain(gone).collect()
+    let mut changes = Vec::new();
+    let (mut before, mut after) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        // Both ascend. What was not read anew is the very same.
+        let (gone, come) = match (before.peek(), after.peek()) {
+            (None, None) => return changes,
+            (Some(_), None) => (true, false),
+            (None, Some(_)) => (false, true),
+            (Some((_, old)), Some((_, new))) if Arc::ptr_eq(old, new) => (true, true),
+            (Some((old, _)), Some((new, _))) => (old <= new, new <= old),
+        };
+        let gone = gone.then(|| before.next()).flatten();
+        let come = come.then(|| after.next()).flatten();
+        match (gone, come) {
+            (Some((_, old)), Some((_, new))) if Arc::ptr_eq(old, new) || old == new => {}
+            (_, Some((_, new))) => changes.push(Change::Put(new.clone())),
+            (Some((key, _)), None) => changes.push(Change::Delete(key.clone())),
+            (None, None) => {}
+        }
+    }
 }

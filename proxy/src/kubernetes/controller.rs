@@ -283,24 +283,25 @@ impl Controller {
         self.held = None;
         let taken = std::mem::take(&mut self.taken);
         let delta = self.resolver.apply(taken.changes);
+        let changed = delta.changed;
         let first = !std::mem::replace(&mut self.started, true);
         let mut stale = std::mem::take(&mut self.stale);
         // Who does not write has addresses of the statuses that another writes.
         let gateways = |sighting: &Sighting| sighting.key.kind == Kind::Gateway;
         stale |= !self.board.leading() && taken.observed.iter().any(gateways);
-        let update = if delta.changed || first || stale {
+        let update = if changed || first || stale {
             let facts = self.program(&taken.observed).await;
-            self.update(facts, &delta, first)
+            self.update(facts, delta, first)
         } else {
             Update::Nothing
         };
         self.board.desire(update, taken.observed);
         self.tend();
-        if delta.changed || first {
+        if changed || first {
             self.metrics.reloads.inc();
         }
-        if delta.changed || first || stale {
-            self.publish(delta.changed || first);
+        if changed || first || stale {
+            self.publish(changed || first);
         }
     }
 
@@ -336,15 +337,19 @@ impl Controller {
         facts
     }
 
-    /// The statuses that a change touches; all of them when the world is another.
-    fn update(&mut self, facts: Facts, delta: &Delta, first: bool) -> Update {
+    /// The statuses that a change of resources or of the world touches.
+    fn update(&mut self, facts: Facts, delta: Delta, first: bool) -> Update {
         let resolution = self.resolver.resolution();
-        if first || facts != self.facts {
-            self.facts = facts;
+        let before = std::mem::replace(&mut self.facts, facts);
+        if first {
             return Update::Whole(resolution.statuses(&self.facts));
         }
-        let statuses = resolution.statuses_of(&delta.statuses, &self.facts);
-        Update::Some(delta.statuses.clone(), statuses)
+        let mut touched = delta.statuses;
+        if before != self.facts {
+            touched.extend(resolution.touched_by(&before, &self.facts));
+        }
+        let statuses = resolution.statuses_of(&touched, &self.facts);
+        Update::Some(touched, statuses)
     }
 
     fn assign(&mut self, seen: &[Sighting]) -> BTreeMap<NamespacedName, Assigned> {
