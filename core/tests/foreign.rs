@@ -144,3 +144,55 @@ fn times_are_kept_until_a_status_flips() {
             .all(|one| one["observedGeneration"].is_i64())
     }));
 }
+
+/// A specification that is edited is one of a new generation: the delta names the object, and every condition says so.
+#[test]
+fn generations_are_followed() {
+    let class = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "gatepost"},
+        "spec": {"controllerName": Controller::default().controller_name},
+    });
+    let foreign = json!({"parentRef": {"name": "gw"}, "controllerName": "example.com/other", "conditions": [foreign_condition()]});
+    let mut resolver = Resolver::new(Controller::default());
+    resolver.apply(objects().iter().map(put));
+    resolver.apply([put(&class)]);
+    let mut edited = objects();
+    edited.push(class);
+    for object in &mut edited {
+        object["metadata"]["generation"] = json!(7);
+        if object["kind"] == "HTTPRoute" {
+            object["status"] = json!({"parents": [foreign.clone()]});
+        }
+    }
+    let delta = resolver.apply(edited.iter().map(put));
+    let now = Timestamp::from_unix_seconds(LATER);
+    let written = resolver.status_changes(&delta, &Facts::ideal(), now);
+    let kinds: Vec<Kind> = written.iter().map(|(key, _)| key.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            Kind::GatewayClass,
+            Kind::Gateway,
+            Kind::HttpRoute,
+            Kind::BackendTlsPolicy
+        ]
+    );
+    for (key, status) in &written {
+        let lists = [&status["conditions"], &status["listeners"][0]["conditions"]];
+        let entries = ["parents", "ancestors"].map(|list| status[list].as_array());
+        let entries = entries.into_iter().flatten().flatten();
+        let entries = entries.map(|entry| &entry["conditions"]);
+        let all = lists.into_iter().chain(entries).filter_map(Value::as_array);
+        let ours: Vec<&Value> = all
+            .flatten()
+            .filter(|one| one["type"] != "example.com/Audited")
+            .collect();
+        assert!(ours.len() >= 2, "{key}: {status}");
+        for one in ours {
+            assert_eq!(one["observedGeneration"], 7, "{key}: {one}");
+        }
+        if key.kind == Kind::HttpRoute {
+            assert_eq!(status["parents"][0], foreign);
+        }
+    }
+}
