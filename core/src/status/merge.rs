@@ -129,18 +129,20 @@ fn listeners(
     old: &Value,
     conditions: &impl Fn(&[Condition], &Value) -> Value,
 ) -> Value {
-    let of = |name: &str| {
+    // A name may be there twice in what no API server has seen: then the first counts for the first.
+    let of = |at: usize, name: &str| {
+        let before = wanted.iter().take(at);
+        let before = before.filter(|earlier| earlier.name == name).count();
         let old = old.as_array().map(Vec::as_slice).unwrap_or_default();
-        old.iter()
-            .find(|listener| listener["name"] == name)
-            .map(|listener| &listener["conditions"])
+        let mut named = old.iter().filter(|listener| listener["name"] == name);
+        named.nth(before).map(|listener| &listener["conditions"])
     };
-    let listeners = wanted.iter().map(|listener| {
+    let listeners = wanted.iter().enumerate().map(|(at, listener)| {
         json!({
             "name": listener.name,
             "attachedRoutes": listener.attached,
             "supportedKinds": listener.kinds.iter().map(|kind| kind_entry(*kind)).collect::<Vec<Value>>(),
-            "conditions": conditions(&listener.conditions, of(&listener.name).unwrap_or(&Value::Null)),
+            "conditions": conditions(&listener.conditions, of(at, &listener.name).unwrap_or(&Value::Null)),
         })
     });
     Value::Array(listeners.collect())
