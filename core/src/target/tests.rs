@@ -267,3 +267,21 @@ fn refusals_say_why() {
     let said = path("/%2f").expect_err("an encoded slash").to_string();
     assert_eq!(said, "the path has an encoded slash");
 }
+
+#[test]
+fn hosts_are_at_most_253_long_and_may_end_in_a_digit() {
+    let longest = format!("{}.b", "a.".repeat(125) + "a");
+    assert_eq!(longest.len(), 253);
+    assert_eq!(
+        parse("/", &[&longest], true).map(|(host, _)| host),
+        Ok(longest.clone())
+    );
+    let longer = format!("a{longest}");
+    assert_eq!(parse("/", &[&longer], true), Err(Refused::BadHost));
+    for host in ["web1", "a.b2", "1.2.3.4.5"] {
+        assert_eq!(
+            parse("/", &[host], true).map(|(host, _)| host),
+            Ok(host.to_owned())
+        );
+    }
+}
