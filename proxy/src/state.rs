@@ -24,7 +24,8 @@ pub struct Served {
     pub table: Arc<RouteTable>,
     /// Where backends are.
     pub endpoints: Arc<EndpointTable>,
-    rules: Vec<Arc<RuleState>>,
+    /// By the number of the rule; some numbers are free.
+    rules: Vec<Option<Arc<RuleState>>>,
     /// Names of the listeners, by where they lie in memory.
     listeners: HashMap<usize, Arc<str>>,
     filtered: bool,
@@ -68,9 +69,10 @@ impl Served {
         before: &Rules<'_>,
     ) -> Served {
         let mut names: HashMap<ServicePort, Arc<str>> = HashMap::new();
-        let states = table.rules().map(|(route, rule)| {
+        let states = table.rules_by_number().map(|slot| {
+            let (route, rule) = slot?;
             if let Some(state) = before.before.get(&place(rule)) {
-                return Arc::clone(state);
+                return Some(Arc::clone(state));
             }
             let shared = match before.left.get(&(route, rule.index)) {
                 Some(shared) => Arc::clone(shared),
@@ -92,10 +94,10 @@ impl Served {
                 },
                 Err(_) => Arc::from(""),
             };
-            Arc::new(RuleState {
+            Some(Arc::new(RuleState {
                 shared,
                 backends: rule.backends.entries().iter().map(name).collect(),
-            })
+            }))
         });
         let rules = states.collect();
         let name = |listener: &Arc<Listener>| {
@@ -114,6 +116,10 @@ impl Served {
         }
     }
 
+    fn state(&self, rule: RuleId) -> Option<&Arc<RuleState>> {
+        self.rules.get(rule.number() as usize)?.as_ref()
+    }
+
     /// Whether any listener has filters of its own.
     pub fn filtered(&self) -> bool {
         self.filtered
@@ -121,8 +127,7 @@ impl Served {
 
     /// The next ticket of a rule.
     pub fn ticket(&self, rule: RuleId) -> u64 {
-        self.rules
-            .get(rule.number() as usize)
+        self.state(rule)
             .map_or(0, |state| state.shared.tickets.draw())
     }
 
@@ -134,9 +139,7 @@ impl Served {
 
     /// Counts an answer of a rule; `backend` is the position of the one that was picked.
     pub fn count(&self, metrics: &Metrics, outcome: &Outcome) {
-        let state = outcome
-            .rule
-            .and_then(|rule| self.rules.get(rule.number() as usize));
+        let state = outcome.rule.and_then(|rule| self.state(rule));
         let backend = match (state, outcome.backend) {
             (Some(state), Some(backend)) => state.backends.get(usize::from(backend)),
             _ => None,
@@ -177,9 +180,7 @@ impl Served {
 
     /// The name of the backend that was picked, empty if none was.
     pub fn backend(&self, outcome: &Outcome) -> Arc<str> {
-        let state = outcome
-            .rule
-            .and_then(|rule| self.rules.get(rule.number() as usize));
+        let state = outcome.rule.and_then(|rule| self.state(rule));
         let names = state.map(|state| &state.backends);
         let name = names.and_then(|names| names.get(usize::from(outcome.backend?)));
         name.cloned().unwrap_or_default()
@@ -187,9 +188,7 @@ impl Served {
 
     /// The names of the route and of the rule that served.
     pub fn rule(&self, outcome: &Outcome) -> (&str, &str) {
-        let state = outcome
-            .rule
-            .and_then(|rule| self.rules.get(rule.number() as usize));
+        let state = outcome.rule.and_then(|rule| self.state(rule));
         state.map_or(("", ""), |state| (&state.shared.route, &state.shared.rule))
     }
 }
@@ -217,8 +216,8 @@ impl<'s> Rules<'s> {
         tables: impl Iterator<Item = &'t RouteTable>,
     ) -> Rules<'s> {
         let rules = served.iter().flat_map(|served| {
-            let states = served.rules.iter();
-            served.table.rules().zip(states)
+            let slots = served.table.rules_by_number().zip(&served.rules);
+            slots.filter_map(|(slot, state)| Some((slot?, state.as_ref()?)))
         });
         let mut before = HashMap::new();
         let mut left = HashMap::new();
@@ -242,7 +241,7 @@ impl<'s> Rules<'s> {
         }
         let kept: HashSet<usize> = now
             .iter()
-            .flat_map(|served| &served.rules)
+            .flat_map(|served| served.rules.iter().flatten())
             .map(|state| place(&*state.shared))
             .collect();
         let gone = self.left.values();
@@ -288,4 +287,85 @@ pub struct Plane {
     pub limits: Limits,
     /// Whether clients are believed whom they speak for.
     pub forwarded: ForwardedPolicy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gatepost::controller::{Controller, Resolver};
+    use gatepost::key::{Kind, NamespacedName};
+    use gatepost::resources::{Change, Resource};
+    use serde_json::{Value, json};
+
+    fn put(object: Value) -> Change {
+        Change::Put(Arc::new(Resource::from_json(object).expect("an object")))
+    }
+
+    fn route(name: &str) -> Change {
+        put(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": name, "namespace": "a"},
+            "spec": {"parentRefs": [{"name": "gw"}], "hostnames": [format!("{name}.test")], "rules": [{}]},
+        }))
+    }
+
+    /// The names that a table's rules have, by number, beside those that are counted under.
+    fn names(served: &Served) -> Vec<Option<(String, String)>> {
+        let rules = served.table.rules_by_number().zip(&served.rules);
+        let names = rules.map(|(rule, state)| {
+            let (key, _) = rule?;
+            let counted = state.as_ref().map(|state| state.shared.route.to_string());
+            Some((
+                key.namespaced_name().to_string(),
+                counted.unwrap_or_default(),
+            ))
+        });
+        names.collect()
+    }
+
+    #[test]
+    fn rules_keep_what_is_theirs_when_numbers_become_free() {
+        let mut resolver = Resolver::new(Controller::default());
+        let controller = Controller::default().controller_name;
+        let class = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+            "metadata": {"name": "c"}, "spec": {"controllerName": controller},
+        });
+        let gateway = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "gw", "namespace": "a"},
+            "spec": {"gatewayClassName": "c", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]},
+        });
+        resolver.apply([put(class), put(gateway), route("x"), route("y"), route("z")]);
+        let serve = |resolver: &Resolver, before: &[Arc<Served>]| {
+            let gateway = NamespacedName::new("a", "gw");
+            let table = resolver
+                .resolution()
+                .table(&gateway)
+                .expect("a table")
+                .clone();
+            let rules = Rules::between(before, std::iter::once(&*table));
+            Arc::new(Served::new(table.clone(), Arc::default(), &rules))
+        };
+        let first = serve(&resolver, &[]);
+        resolver.apply([Change::Delete(ObjectKey::new(Kind::HttpRoute, "a", "x"))]);
+        let second = serve(&resolver, std::slice::from_ref(&first));
+        resolver.apply([route("w"), route("v")]);
+        let third = serve(&resolver, std::slice::from_ref(&second));
+        for (served, count) in [(&first, 3), (&second, 2), (&third, 4)] {
+            let names = names(served);
+            let mut there = names.iter().flatten();
+            assert!(
+                there.clone().count() == count && there.all(|(rule, counted)| rule == counted),
+                "{names:?}"
+            );
+        }
+        // The lasting part of a rule is the same one throughout.
+        let of = |served: &Served, name: &str| {
+            let states = served.rules.iter().flatten();
+            let mut found = states.filter(|state| &*state.shared.route == name);
+            place(&*found.next().expect("a rule").shared)
+        };
+        assert_eq!(of(&first, "a/z"), of(&third, "a/z"));
+    }
 }
