@@ -47,9 +47,9 @@ deny: ## licences, bans and sources of the dependencies
 	@./scripts/tool cargo-deny
 	$(CARGO) deny --locked --log-level error check bans licenses sources
 
-fuzz: ## build the fuzz targets, replay their corpora and explore for 5 s each (scripts/fuzz SECONDS explores longer)
+fuzz: ## build the fuzz targets and replay their corpora (scripts/fuzz SECONDS explores)
 	@./scripts/tool cargo-fuzz
-	@./scripts/fuzz 5
+	@./scripts/fuzz 0
 
 ffi: ## compile and run the C library's examples and tests, under sanitizers and valgrind
 	@./ffi/check

@@ -25,6 +25,18 @@ const FIELDS: &[&str] = &[
     "managedFields",
 ];
 
+/// Fields of `ObjectMeta` that are texts, besides the names.
+const TEXTS: &[&str] = &[
+    "generateName",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+];
+/// Those that are whole numbers of 64 bits.
+const NUMBERS: &[&str] = &["generation", "deletionGracePeriodSeconds"];
+
 pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     // Paths are made where something is wrong, which is rare.
     let path = FieldPath::default().field("metadata");
@@ -138,6 +150,38 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
         }
         Some(_) => refuse("type", field(), not_text(metadata, "namespace")),
     }
+    for (names, expected) in [(TEXTS, "a string"), (NUMBERS, "a whole number")] {
+        for name in names {
+            let holds = match metadata.get(name).map(Node::value) {
+                None | Some(Value::Null) => true,
+                Some(Value::String(_)) => names == TEXTS,
+                Some(Value::Number(number)) => names == NUMBERS && number.as_i64().is_some(),
+                Some(_) => false,
+            };
+            if !holds {
+                let found = metadata.get(name).map_or("null", Node::type_name);
+                let message = format!("expected {expected}, found a {found}");
+                refuse("type", path.field(name), message);
+            }
+        }
+    }
+    if let Some(owners) = metadata.get("ownerReferences")
+        && !matches!(owners.value(), Value::Null | Value::Sequence(_))
+    {
+        let message = format!("expected a list, found a {}", owners.type_name());
+        refuse("type", path.field("ownerReferences"), message);
+    }
+    if let Some(finalizers) = metadata.get("finalizers") {
+        let texts = match finalizers.value() {
+            Value::Null => true,
+            Value::Sequence(items) => items.iter().all(|item| item.as_str().is_some()),
+            _ => false,
+        };
+        if !texts {
+            let message = "expected a list of strings".to_owned();
+            refuse("type", path.field("finalizers"), message);
+        }
+    }
     for name in ["labels", "annotations"] {
         let labels = || path.field(name);
         match metadata.get(name).map(Node::value) {
@@ -237,6 +281,33 @@ mod tests {
     use super::super::validate;
     use crate::document::Document;
     use crate::key::Channel;
+
+    #[test]
+    fn fields_of_metadata_have_their_types() {
+        let refused = |field: &str, value: serde_json::Value| {
+            let mut object = serde_json::json!({
+                "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"},
+            });
+            object["metadata"][field] = value;
+            let document = Document::from_json("b.json", &object);
+            let violations = validate(&document, Channel::Standard);
+            let mut fields = violations.iter().map(|one| one.field.to_string());
+            fields.any(|found| found == format!("metadata.{field}"))
+        };
+        use serde_json::json;
+        for text in ["uid", "deletionTimestamp", "generateName"] {
+            assert!(
+                refused(text, json!([])) && refused(text, json!(5)),
+                "{text}"
+            );
+            assert!(!refused(text, json!(null)), "{text}");
+        }
+        assert!(!refused("deletionTimestamp", json!("2026-01-01T00:00:00Z")));
+        assert!(refused("generation", json!("1")) && refused("generation", json!(1.5)));
+        assert!(!refused("generation", json!(1)));
+        assert!(refused("finalizers", json!("f")) && refused("finalizers", json!([1])));
+        assert!(!refused("finalizers", json!(["example.com/f"])));
+    }
 
     #[test]
     fn a_trust_bundle_of_a_signer_carries_its_name() {
