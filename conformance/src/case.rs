@@ -3,6 +3,7 @@
 //! See `conformance/README.md` for the form.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use gatepost::document::Limits;
@@ -10,17 +11,33 @@ use gatepost::key::Channel;
 use gatepost::manifest::{collect, read};
 use gatepost::resources::{Resource, Resources};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::certificates;
+use crate::folder::{files, text};
 use crate::request::{Outcome, Protocol, Request};
 
 /// A file of cases.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::exhaustive_structs, reason = "the form of a file")]
-pub struct File {
-    /// Its cases.
-    pub case: Vec<Case>,
+struct File<C> {
+    case: Vec<C>,
+}
+
+/// The cases of all files in a folder, in the order of their names: [`Case`], or those of
+/// [`status_case`](crate::status_case).
+///
+/// # Errors
+///
+/// If a file cannot be read or is not of its form.
+pub fn read_folder<C: DeserializeOwned>(folder: &Path) -> Result<Vec<C>, String> {
+    let mut cases = Vec::new();
+    for path in files(folder)? {
+        let file: File<C> = toml::from_str(&text(&path)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        cases.extend(file.case);
+    }
+    Ok(cases)
 }
 
 /// One case.

@@ -4,12 +4,12 @@
 //! `source` names; what no case can say is held by tests, named in the row's `tests`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::case;
+use crate::folder::{files, text};
+use crate::{case, status_case};
 
 /// A file of rows.
 #[derive(Debug, Deserialize)]
@@ -30,19 +30,6 @@ struct Row {
     /// Tests that hold it, as `path/to/file.rs::name`, from the top of the repository.
     #[serde(default)]
     tests: Vec<String>,
-}
-
-/// A file of cases about statuses, as far as it says what they hold.
-#[derive(Debug, Deserialize)]
-struct Sources {
-    case: Vec<Source>,
-}
-
-/// A case about statuses: its name and the rows that it holds.
-#[derive(Debug, Deserialize)]
-struct Source {
-    name: String,
-    source: Vec<String>,
 }
 
 /// All rows with what holds them.
@@ -89,19 +76,11 @@ impl Coverage {
                 coverage.row(top, row)?;
             }
         }
-        for path in files(&top.join("conformance/cases"))? {
-            let file: case::File = toml::from_str(&text(&path)?)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            for case in file.case {
-                coverage.case(&case.name, &case.source.0);
-            }
+        for case in case::read_folder::<case::Case>(&top.join("conformance/cases"))? {
+            coverage.case(&case.name, &case.source.0);
         }
-        for path in files(&top.join("conformance/statuses"))? {
-            let file: Sources = toml::from_str(&text(&path)?)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            for case in file.case {
-                coverage.case(&case.name, &case.source);
-            }
+        for case in case::read_folder::<status_case::Case>(&top.join("conformance/statuses"))? {
+            coverage.case(&case.name, &case.source);
         }
         Ok(coverage)
     }
@@ -155,22 +134,4 @@ impl Coverage {
             }
         }
     }
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut files = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| format!("{}: {error}", folder.display()))?;
-    files.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "toml")
-    });
-    files.sort();
-    Ok(files)
 }

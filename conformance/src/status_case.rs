@@ -13,15 +13,6 @@ use gatepost::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A file of cases.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::exhaustive_structs, reason = "the form of a file")]
-pub struct File {
-    /// Its cases.
-    pub case: Vec<Case>,
-}
-
 /// One case.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,50 +1,43 @@
 //! Every case, put to the table and to the model.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
-use gatepost_conformance::case::File;
+use gatepost_conformance::case::{Case, read_folder};
 use gatepost_conformance::subject::{Model, Subject, Table};
 
 #[test]
 fn cases_hold_for_the_table_and_the_model() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let (mut wrong, mut names, mut requests) = (Vec::new(), BTreeSet::new(), 0);
-    for entry in fs::read_dir(&folder).expect("the folder of cases") {
-        let path = entry.expect("an entry").path();
-        let text = fs::read_to_string(&path).expect("readable");
-        let file: File =
-            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        for case in file.case {
-            assert!(
-                names.insert(case.name.clone()),
-                "two cases are called {}",
-                case.name
-            );
-            let resources = match case.resources() {
-                Ok(resources) => resources,
-                Err(problems) => {
-                    wrong.push(format!("{}: {problems}", case.name));
-                    continue;
-                }
-            };
-            let subjects: [Box<dyn Subject>; 2] = [
-                Box::new(Table::new(&resources)),
-                Box::new(Model::new(&resources)),
-            ];
-            for ask in &case.request {
-                requests += 1;
-                for subject in &subjects {
-                    for problem in ask.judge(&subject.answer(&ask.request())) {
-                        wrong.push(format!(
-                            "{} ({}): {} {}: {problem}",
-                            case.name,
-                            subject.name(),
-                            ask.ask,
-                            ask.host.as_deref().unwrap_or("")
-                        ));
-                    }
+    for case in read_folder::<Case>(&folder).expect("cases") {
+        assert!(
+            names.insert(case.name.clone()),
+            "two cases are called {}",
+            case.name
+        );
+        let resources = match case.resources() {
+            Ok(resources) => resources,
+            Err(problems) => {
+                wrong.push(format!("{}: {problems}", case.name));
+                continue;
+            }
+        };
+        let subjects: [Box<dyn Subject>; 2] = [
+            Box::new(Table::new(&resources)),
+            Box::new(Model::new(&resources)),
+        ];
+        for ask in &case.request {
+            requests += 1;
+            for subject in &subjects {
+                for problem in ask.judge(&subject.answer(&ask.request())) {
+                    wrong.push(format!(
+                        "{} ({}): {} {}: {problem}",
+                        case.name,
+                        subject.name(),
+                        ask.ask,
+                        ask.host.as_deref().unwrap_or("")
+                    ));
                 }
             }
         }
