@@ -184,8 +184,7 @@ fn pick(
 ) -> Code {
     answering(|| {
         out.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let rule = found.rule_id().number();
         let picked = by(found.backends())?;
         write(&mut out, picked, |picked| {
@@ -259,8 +258,7 @@ pub extern "C" fn gatepost_match_backend(
 ) -> Code {
     answering(|| {
         out.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let entries = found.backends().entries();
         let Some(entry) = entries.get(index as usize) else {
             return Ok(GATEPOST_END);

@@ -232,8 +232,7 @@ pub extern "C" fn gatepost_find(
 pub extern "C" fn gatepost_resume(table: Option<&Table>, id: Id, mut out: Out<Match>) -> Code {
     answering(|| {
         out.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         out.write(&Match::of(table, &found))?;
         Ok(GATEPOST_OK)
     })

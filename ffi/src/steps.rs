@@ -168,8 +168,7 @@ pub extern "C" fn gatepost_request_headers(
     ctx: Context,
 ) -> Code {
     answering(|| {
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (_, found) = Table::resumed(table, id)?;
         let mut told = Told::new(callback, ctx)?;
         let edits = match entry(&found, index)? {
             Some(entry) => &entry.filters.request_headers,
@@ -197,8 +196,7 @@ pub extern "C" fn gatepost_response_headers(
     ctx: Context,
 ) -> Code {
     answering(|| {
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let mut told = Told::new(callback, ctx)?;
         let picked = entry(&found, index)?.map(|backend| Picked {
             index: u16::try_from(index).unwrap_or(u16::MAX),
@@ -249,8 +247,7 @@ pub extern "C" fn gatepost_preflight(
 ) -> Code {
     answering(|| {
         status.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let mut told = Told::new(callback, ctx)?;
         let request = request.read()?;
         let scratch = scratch.ok_or(GATEPOST_E_ARGUMENT)?;
@@ -324,8 +321,7 @@ pub extern "C" fn gatepost_rewrite_target(
 ) -> Code {
     answering(|| {
         len.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let (of_backend, of_rule) = rewrites(&found, index)?;
         let text = judged(table, request, scratch, |target| {
             let rewritten = [of_backend, of_rule]
@@ -384,8 +380,7 @@ pub extern "C" fn gatepost_redirect(
     answering(|| {
         len.check()?;
         status.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let Some(redirect) = &found.rule().filters.redirect else {
             return Ok(GATEPOST_NOT_FOUND);
         };
@@ -416,8 +411,7 @@ pub extern "C" fn gatepost_mirror(
 ) -> Code {
     answering(|| {
         out.check()?;
-        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
-        let found = table.resume(id)?;
+        let (table, found) = Table::resumed(table, id)?;
         let mirrors: &[Mirror] = match entry(&found, index)? {
             Some(entry) => &entry.filters.mirrors,
             None => &found.rule().filters.mirrors,

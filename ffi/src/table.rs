@@ -216,6 +216,12 @@ impl Table {
         found.ok_or(GATEPOST_E_STALE)
     }
 
+    /// The table that a caller names, and the match of it that an id means.
+    pub fn resumed(table: Option<&Table>, id: Id) -> Result<(&Table, Match<'_>), Code> {
+        let table = table.ok_or(GATEPOST_E_ARGUMENT)?;
+        Ok((table, table.resume(id)?))
+    }
+
     fn memory(&self) -> Memory {
         let part = |bytes: usize| bytes as u64;
         let core = self.routes.memory();
