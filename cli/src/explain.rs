@@ -291,30 +291,16 @@ fn text(
                     details(candidate.rule)
                 );
             }
-            Verdict::Lost(step) => {
+            Verdict::Lost(_) | Verdict::AfterGrpc => {
+                let decided = match verdict {
+                    Verdict::Lost(step) => step.as_str(),
+                    _ => "a GRPCRoute of this host takes gRPC requests first",
+                };
                 let _ = writeln!(
                     out,
-                    " {} {}   {at}",
+                    " {} {}   {at}\n         {}   decided by: {decided}",
                     paint("✗ lost", "33", colours),
-                    title(candidate)
-                );
-                let _ = writeln!(
-                    out,
-                    "         {}   decided by: {}",
-                    describe::match_of(candidate),
-                    step.as_str()
-                );
-            }
-            Verdict::AfterGrpc => {
-                let _ = writeln!(
-                    out,
-                    " {} {}   {at}",
-                    paint("✗ lost", "33", colours),
-                    title(candidate)
-                );
-                let _ = writeln!(
-                    out,
-                    "         {}   decided by: a GRPCRoute of this host takes gRPC requests first",
+                    title(candidate),
                     describe::match_of(candidate)
                 );
             }
