@@ -706,7 +706,6 @@ gatepost_code gatepost_response_headers(const struct gatepost_table *table,
                                         struct gatepost_match_id id,
                                         uint32_t index,
                                         const struct gatepost_request *request,
-                                        struct gatepost_scratch *scratch,
                                         gatepost_edit_fn callback,
                                         void *ctx);
 

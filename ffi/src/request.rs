@@ -94,12 +94,7 @@ impl Request {
             0 => table.only_port().ok_or(GATEPOST_E_ARGUMENT)?,
             port => port,
         };
-        let fields = Fields {
-            array: self.headers.slice(self.headers_len)?,
-            callback: self.header,
-            ctx: self.header_ctx,
-            failed: Cell::new(None),
-        };
+        let fields = self.fields()?;
         let hosts = if self.host.is_absent() {
             fields.hosts()
         } else {
@@ -144,6 +139,26 @@ impl Request {
         };
         // Whatever was found, it was found with half the fields.
         fields.failed.get().map_or(answer, Err)
+    }
+
+    /// Calls `then` with the header fields alone; nothing else of the request need be set.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Request::with`].
+    pub fn with_fields<R>(&self, then: impl FnOnce(&dyn Headers) -> R) -> Result<R, Code> {
+        let fields = self.fields()?;
+        let answer = then(&fields);
+        fields.failed.get().map_or(Ok(answer), Err)
+    }
+
+    fn fields(&self) -> Result<Fields<'_>, Code> {
+        Ok(Fields {
+            array: self.headers.slice(self.headers_len)?,
+            callback: self.header,
+            ctx: self.header_ctx,
+            failed: Cell::new(None),
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use gatepost::rule::{
     Backend as Entry, BackendFilters, EditHeaders, ListenerFilter, Mirror, Picked, Rewrite,
 };
-use gatepost::table::{Head, Match, ResponseStep};
+use gatepost::table::{Headers, Match, ResponseStep};
 use gatepost::target::Target;
 use http::header::{HeaderName, HeaderValue, LOCATION, ORIGIN};
 use http::{Method, StatusCode};
@@ -191,23 +191,20 @@ pub extern "C" fn gatepost_response_headers(
     id: Id,
     index: u32,
     request: In<Request>,
-    scratch: Option<&mut Scratch>,
     callback: EditFn,
     ctx: Context,
 ) -> Code {
     answering(|| {
-        let (table, found) = Table::resumed(table, id)?;
+        let (_, found) = Table::resumed(table, id)?;
         let mut told = Told::new(callback, ctx)?;
         let picked = entry(&found, index)?.map(|backend| Picked {
             index: u16::try_from(index).unwrap_or(u16::MAX),
             backend,
         });
         let origin = if found.rule().filters.cors.is_some() {
-            let request = request.read()?;
-            let scratch = scratch.ok_or(GATEPOST_E_ARGUMENT)?;
-            request.with(table, scratch, |head, _| {
-                Ok(head.ok().and_then(|head| field(head, &ORIGIN)))
-            })?
+            request
+                .read()?
+                .with_fields(|headers| field(headers, &ORIGIN))?
         } else {
             None
         };
@@ -222,9 +219,9 @@ pub extern "C" fn gatepost_response_headers(
 }
 
 /// The first value of a field.
-fn field(head: &Head<'_>, name: &HeaderName) -> Option<HeaderValue> {
+fn field(headers: &dyn Headers, name: &HeaderName) -> Option<HeaderValue> {
     let mut first = None;
-    head.headers.each(name, &mut |value| {
+    headers.each(name, &mut |value| {
         if first.is_none() {
             first = Some(HeaderValue::from_bytes(value));
         }
