@@ -468,7 +468,7 @@ fn statuses(resolution: &Resolution, resources: &Resources) -> BTreeMap<ObjectKe
         .collect()
 }
 
-/// Runs one sequence of changes and holds the resolver against fresh resolutions (properties 2, 5, 6 and 12). In each third
+/// Runs one sequence of changes and holds the resolver against fresh resolutions. In each third
 /// sequence the statuses that a change brings are written after it, as a controller does.
 ///
 /// # Errors

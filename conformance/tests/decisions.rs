@@ -230,30 +230,18 @@ fn gateways_without_addresses_share_one_and_the_earlier_keeps_it() {
     assert!(!conflicted("earlier"), "the earlier Gateway keeps the port");
 }
 
-/// Features that upstream names without a test of its own, and ours that holds them.
-const UNTESTED: [(&str, Option<&str>); 4] = [
-    ("ClusterTrustBundle", None),
-    ("GatewayAddressRoutability", None),
-    ("GatewayAddressRoutabilityCluster", None),
-    ("GatewayListenerFilters", None),
+/// Features that upstream names without a test of its own, and that are not claimed until one of ours holds them.
+const UNTESTED: [&str; 4] = [
+    "ClusterTrustBundle",
+    "GatewayAddressRoutability",
+    "GatewayAddressRoutabilityCluster",
+    "GatewayListenerFilters",
 ];
 
 #[test]
-fn features_that_upstream_does_not_test_have_a_test_of_ours() {
-    for (feature, test) in UNTESTED {
-        let claimed = SUPPORTED_FEATURES.contains(&feature);
-        assert!(
-            !claimed || test.is_some(),
-            "{feature} is claimed without a test"
-        );
-        if let Some((path, name)) = test.and_then(|test| test.split_once("::")) {
-            let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-            let text = std::fs::read_to_string(top.join(path)).expect("the test's file");
-            assert!(
-                text.contains(&format!("fn {name}(")),
-                "{feature}: no test {name}"
-            );
-        }
+fn features_that_nothing_tests_are_not_claimed() {
+    for feature in UNTESTED {
+        assert!(!SUPPORTED_FEATURES.contains(&feature), "{feature}");
     }
 }
 
@@ -265,7 +253,7 @@ fn crds_of_the_standard_channel_have_no_experimental_features() {
     assert!(supported_features(Channel::Experimental).any(|feature| feature == experimental));
 }
 
-/// Property 9 of docs/architecture.md, over generated tables: a rewrite of the prefix by itself is the identity, and none
+/// Over generated tables: a rewrite of the prefix by itself is the identity, and none
 /// yields `//`.
 #[test]
 fn rewrites_keep_paths_canonical() {
@@ -286,6 +274,7 @@ spec:
     };
     let values = ["/", "/a", "/a/", "/a/b", "/a/b/", "/%C3%A9", "", "a"];
     let rests = ["", "/", "/x", "//x", "/x/../y/", "/./", "/%2e%2e", "/%41//"];
+    let mut forwarded = 0;
     for prefix in values.iter().filter(|value| value.starts_with('/')) {
         for replacement in values {
             let resources = resources(&[GATEWAY, SERVICE, &route(prefix, replacement)]);
@@ -302,6 +291,7 @@ spec:
                 let Outcome::Forwarded { target, .. } = one else {
                     continue;
                 };
+                forwarded += 1;
                 assert!(
                     target.starts_with('/') && !target.contains("//"),
                     "{target}"
@@ -316,6 +306,7 @@ spec:
             }
         }
     }
+    assert!(forwarded > 100, "only {forwarded} were forwarded");
 }
 
 fn plain(prefix: &str) -> String {

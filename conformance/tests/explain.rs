@@ -1,4 +1,4 @@
-//! Property 13 of docs/architecture.md: the winner of `explain` is the answer of `find`, losers lose by the step that decides,
+//! The winner of `explain` is the answer of `find`, losers lose by the step that decides,
 //! and what fails does fail.
 
 use std::cmp::Reverse;

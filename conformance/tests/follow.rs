@@ -1,4 +1,4 @@
-//! Property 12 and what goes with it, over some sequences of changes; the long run is `--bin follow`.
+//! Changes one by one against all at once, over some sequences of changes; the long run is `--bin follow`.
 
 use gatepost_conformance::sequence::{Changes, run};
 

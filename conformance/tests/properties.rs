@@ -15,7 +15,7 @@ use serde_json::json;
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
-/// Property 1: the table is the model, for the outcome and the rule chosen.
+/// The table is the model, for the outcome and the rule chosen.
 #[test]
 fn table_and_model_agree() {
     let mut generator = Generator::new(42);
@@ -61,7 +61,7 @@ fn table_and_model_agree() {
     }
 }
 
-/// Property 2: the order in which objects come in does not matter.
+/// The order in which objects come in does not matter.
 #[test]
 fn permutations_resolve_alike() {
     for seed in 0..60 {
@@ -91,7 +91,7 @@ fn permutations_resolve_alike() {
     }
 }
 
-/// Property 3: a route on an unrelated host changes nothing else.
+/// A route on an unrelated host changes nothing else.
 #[test]
 fn an_unrelated_route_changes_nothing() {
     for seed in 100..160 {
@@ -118,7 +118,7 @@ fn an_unrelated_route_changes_nothing() {
     }
 }
 
-/// Property 4: without the winner, the model's runner-up serves.
+/// Without the winner, the model's runner-up serves.
 #[test]
 fn the_runner_up_takes_over() {
     let mut checked = 0;
@@ -161,7 +161,7 @@ fn the_runner_up_takes_over() {
     assert!(checked > 500, "only {checked} requests had a winner");
 }
 
-/// Property 5: our own statuses, written back, change nothing.
+/// Our own statuses, written back, change nothing.
 #[test]
 fn statuses_written_back_change_nothing() {
     for seed in 400..440 {

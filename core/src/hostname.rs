@@ -177,7 +177,7 @@ mod tests {
     }
 
     proptest! {
-        // Property 8 of docs/architecture.md: intersection is commutative and agrees with membership.
+        // Intersection is commutative and agrees with membership.
         #[test]
         fn intersection_agrees_with_membership(
             one in "(\\*\\.)?([ab]\\.){0,2}[ab]", two in "(\\*\\.)?([ab]\\.){0,2}[ab]", host in "([ab]\\.){0,4}[ab]",

@@ -360,7 +360,6 @@ mod tests {
     }
 
     proptest! {
-        // Property 7 of docs/architecture.md.
         #[test]
         fn even_tickets_pick_exact_shares(weights in prop::collection::vec(0_u32..200, 1..10)) {
             let backends = backends(&weights);
@@ -374,7 +373,6 @@ mod tests {
             prop_assert_eq!(counts, weights);
         }
 
-        // Property 7 of docs/architecture.md.
         #[test]
         fn any_thousand_tickets_are_off_by_two_at_most(start: u64, weights in prop::collection::vec(0_u32..1_000, 1..17)) {
             let backends = backends(&weights);

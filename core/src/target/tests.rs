@@ -194,7 +194,7 @@ fn the_first_value_of_a_parameter_counts() {
 }
 
 proptest! {
-    // Property 14 of docs/architecture.md: a canonical path is its own canonical form.
+    // A canonical path is its own canonical form.
     #[test]
     fn canonical_paths_stay(path in "/([a./%;|]|%2e|%2E|%61|%25|é){0,12}", decode in 0..3_usize, merge_slashes: bool) {
         let encoded_slash = [EncodedSlash::Reject, EncodedSlash::Keep, EncodedSlash::Decode][decode];
