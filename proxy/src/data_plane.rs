@@ -66,7 +66,8 @@ impl DataPlane {
         self.endpoints = endpoints.clone();
         let before = self.served();
         let tables = placed.iter().filter(|placed| !placed.addresses.is_empty());
-        let rules = Rules::between(&before, tables.map(|placed| &*placed.table));
+        let tables: Vec<&Arc<RouteTable>> = tables.map(|placed| &placed.table).collect();
+        let mut rules = Rules::between(&before, &tables);
         let mut wanted: BTreeMap<(Transport, SocketAddr), (u16, Arc<Plane>)> = BTreeMap::new();
         let mut planes = BTreeMap::new();
         for Placed { addresses, table } in placed {
@@ -76,16 +77,17 @@ impl DataPlane {
             let plane = match self.planes.get(addresses) {
                 Some(running) => {
                     let before = running.served.load();
-                    if !Arc::ptr_eq(&before.table, table)
-                        || !Arc::ptr_eq(&before.endpoints, &endpoints)
-                    {
-                        let served = Served::new(table.clone(), endpoints.clone(), &rules);
+                    if !Arc::ptr_eq(&before.table, table) {
+                        let served = Served::new(table.clone(), endpoints.clone(), &mut rules);
+                        running.served.store(Arc::new(served));
+                    } else if !Arc::ptr_eq(&before.endpoints, &endpoints) {
+                        let served = before.with_endpoints(endpoints.clone());
                         running.served.store(Arc::new(served));
                     }
                     running.clone()
                 }
                 None => {
-                    let served = Served::new(table.clone(), endpoints.clone(), &rules);
+                    let served = Served::new(table.clone(), endpoints.clone(), &mut rules);
                     Arc::new(self.plane(served))
                 }
             };

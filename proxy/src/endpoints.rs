@@ -61,38 +61,38 @@ impl EndpointTable {
         resolution: &Resolution,
         overrides: &BTreeMap<String, Vec<SocketAddr>>,
     ) -> Arc<EndpointTable> {
-        let mut changed = false;
+        let same = |(port, endpoints): (&ServicePort, &Arc<Endpoints>)| {
+            let known = before.ports.get(port);
+            known.is_some_and(|known| Arc::ptr_eq(&known.resolved, endpoints))
+        };
+        if resolution.all_endpoints().count() == before.ports.len()
+            && resolution.all_endpoints().all(same)
+        {
+            return before.clone();
+        }
         let ports = resolution.all_endpoints().map(|(port, endpoints)| {
             let known = before.ports.get(port);
-            let port_now = match known {
-                Some(known) if Arc::ptr_eq(&known.resolved, endpoints) => known.clone(),
-                _ => {
-                    changed = true;
-                    let mut list: Vec<SocketAddr> = endpoints
-                        .usable()
-                        .map(|endpoint| endpoint.address)
-                        .collect();
-                    if list.is_empty() {
-                        list = overrides
-                            .get(&port.to_string())
-                            .cloned()
-                            .unwrap_or_default();
-                    }
-                    let known = known.map(|known| &*known.addresses);
-                    Port {
-                        resolved: endpoints.clone(),
-                        addresses: Arc::new(Addresses::new(list, known)),
-                    }
-                }
+            if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.resolved, endpoints)) {
+                return (port.clone(), known.clone());
+            }
+            let mut list: Vec<SocketAddr> = endpoints
+                .usable()
+                .map(|endpoint| endpoint.address)
+                .collect();
+            if list.is_empty() {
+                let given = overrides.get(&port.to_string());
+                list = given.cloned().unwrap_or_default();
+            }
+            let known = known.map(|known| &*known.addresses);
+            let port_now = Port {
+                resolved: endpoints.clone(),
+                addresses: Arc::new(Addresses::new(list, known)),
             };
             (port.clone(), port_now)
         });
-        let ports: HashMap<ServicePort, Port> = ports.collect();
-        if changed || ports.len() != before.ports.len() {
-            Arc::new(EndpointTable { ports })
-        } else {
-            before.clone()
-        }
+        Arc::new(EndpointTable {
+            ports: ports.collect(),
+        })
     }
 
     /// The addresses of a port.

@@ -24,7 +24,7 @@ use crate::time;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct View {
-    /// The resources, statuses of ours written into them; of Kubernetes none, as the API server has them.
+    /// Our objects by name, each with its status; of Kubernetes none, as the API server has them.
     pub statuses: Vec<Arc<Value>>,
     /// What is wrong.
     pub problems: Vec<Problem>,

@@ -25,9 +25,9 @@ pub struct Served {
     /// Where backends are.
     pub endpoints: Arc<EndpointTable>,
     /// By the number of the rule; some numbers are free.
-    rules: Vec<Option<Arc<RuleState>>>,
+    rules: Arc<[Option<Arc<RuleState>>]>,
     /// Names of the listeners, by where they lie in memory.
-    listeners: HashMap<usize, Arc<str>>,
+    listeners: Arc<HashMap<usize, Arc<str>>>,
     filtered: bool,
 }
 
@@ -53,10 +53,11 @@ type Counters = Vec<(Arc<str>, Arc<str>, u16, Counter)>;
 
 /// What rules keep while tables change: found by where a rule lies in memory, which says without a look at its text that
 /// nothing of it has changed, else by its name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Rules<'s> {
-    /// The rules of all tables before, by address; those tables keep them where they are.
-    before: HashMap<usize, &'s Arc<RuleState>>,
+    /// The rules of all tables before, by address, and those of new tables as they are made, for a rule may stand in several;
+    /// both keep them where they are.
+    known: HashMap<usize, Arc<RuleState>>,
     /// Rules that none of the new tables has at that address.
     left: BTreeMap<(&'s ObjectKey, u16), &'s Arc<Shared>>,
 }
@@ -66,15 +67,15 @@ impl Served {
     pub fn new(
         table: Arc<RouteTable>,
         endpoints: Arc<EndpointTable>,
-        before: &Rules<'_>,
+        rules: &mut Rules<'_>,
     ) -> Served {
         let mut names: HashMap<ServicePort, Arc<str>> = HashMap::new();
         let states = table.rules_by_number().map(|slot| {
             let (route, rule) = slot?;
-            if let Some(state) = before.before.get(&place(rule)) {
+            if let Some(state) = rules.known.get(&place(rule)) {
                 return Some(Arc::clone(state));
             }
-            let shared = match before.left.get(&(route, rule.index)) {
+            let shared = match rules.left.get(&(route, rule.index)) {
                 Some(shared) => Arc::clone(shared),
                 None => Arc::new(Shared {
                     tickets: Tickets::new(random::seed()),
@@ -94,25 +95,38 @@ impl Served {
                 },
                 Err(_) => Arc::from(""),
             };
-            Some(Arc::new(RuleState {
+            let state = Arc::new(RuleState {
                 shared,
                 backends: rule.backends.entries().iter().map(name).collect(),
-            }))
+            });
+            rules.known.insert(place(rule), Arc::clone(&state));
+            Some(state)
         });
-        let rules = states.collect();
+        let states = states.collect();
         let name = |listener: &Arc<Listener>| {
             let name = format!("{}/{}", listener.gateway, listener.name);
             (place(&**listener), Arc::from(name))
         };
         let listeners = table.listeners();
         Served {
-            rules,
-            listeners: listeners.iter().map(name).collect(),
+            rules: states,
+            listeners: Arc::new(listeners.iter().map(name).collect()),
             filtered: listeners
                 .iter()
                 .any(|listener| !listener.filters.is_empty()),
             endpoints,
             table,
+        }
+    }
+
+    /// The same table, where backends are elsewhere.
+    pub fn with_endpoints(&self, endpoints: Arc<EndpointTable>) -> Served {
+        Served {
+            table: self.table.clone(),
+            endpoints,
+            rules: self.rules.clone(),
+            listeners: self.listeners.clone(),
+            filtered: self.filtered,
         }
     }
 
@@ -210,26 +224,28 @@ pub struct Outcome {
 }
 
 impl<'s> Rules<'s> {
-    /// What stays between what is served and the tables to come.
-    pub fn between<'t>(
-        served: &'s [Arc<Served>],
-        tables: impl Iterator<Item = &'t RouteTable>,
-    ) -> Rules<'s> {
+    /// What stays between what is served and the tables to come; nothing, where these are the same.
+    pub fn between(served: &'s [Arc<Served>], tables: &[&Arc<RouteTable>]) -> Rules<'s> {
+        let runs =
+            |table: &&Arc<RouteTable>| served.iter().any(|one| Arc::ptr_eq(&one.table, table));
+        if served.len() == tables.len() && tables.iter().all(runs) {
+            return Rules::default();
+        }
         let rules = served.iter().flat_map(|served| {
-            let slots = served.table.rules_by_number().zip(&served.rules);
+            let slots = served.table.rules_by_number().zip(&*served.rules);
             slots.filter_map(|(slot, state)| Some((slot?, state.as_ref()?)))
         });
-        let mut before = HashMap::new();
+        let mut known = HashMap::new();
         let mut left = HashMap::new();
         for ((route, rule), state) in rules {
-            before.insert(place(rule), state);
+            known.insert(place(rule), Arc::clone(state));
             left.insert(place(rule), ((route, rule.index), &state.shared));
         }
-        for (_, rule) in tables.flat_map(RouteTable::rules) {
+        for (_, rule) in tables.iter().flat_map(|table| table.rules()) {
             left.remove(&place(rule));
         }
         Rules {
-            before,
+            known,
             left: left.into_values().collect(),
         }
     }
@@ -295,7 +311,9 @@ mod tests {
     use gatepost::controller::{Controller, Resolver};
     use gatepost::key::{Kind, NamespacedName};
     use gatepost::resources::{Change, Resource};
+    use gatepost::table::TableInput;
     use serde_json::{Value, json};
+    use std::collections::BTreeSet;
 
     fn put(object: Value) -> Change {
         Change::Put(Arc::new(Resource::from_json(object).expect("an object")))
@@ -311,7 +329,7 @@ mod tests {
 
     /// The names that a table's rules have, by number, beside those that are counted under.
     fn names(served: &Served) -> Vec<Option<(String, String)>> {
-        let rules = served.table.rules_by_number().zip(&served.rules);
+        let rules = served.table.rules_by_number().zip(&*served.rules);
         let names = rules.map(|(rule, state)| {
             let (key, _) = rule?;
             let counted = state.as_ref().map(|state| state.shared.route.to_string());
@@ -344,8 +362,8 @@ mod tests {
                 .table(&gateway)
                 .expect("a table")
                 .clone();
-            let rules = Rules::between(before, std::iter::once(&*table));
-            Arc::new(Served::new(table.clone(), Arc::default(), &rules))
+            let mut rules = Rules::between(before, &[&table]);
+            Arc::new(Served::new(table.clone(), Arc::default(), &mut rules))
         };
         let first = serve(&resolver, &[]);
         resolver.apply([Change::Delete(ObjectKey::new(Kind::HttpRoute, "a", "x"))]);
@@ -360,6 +378,21 @@ mod tests {
                 "{names:?}"
             );
         }
+        // A rule of two tables is one rule: what is counted is taken back once and whole.
+        let table = resolver.resolution().table(&NamespacedName::new("a", "gw"));
+        let table = table.expect("a table");
+        let other = Arc::new(RouteTable::build(&TableInput {
+            listeners: table.listeners().to_vec(),
+            settings: *table.settings(),
+        }));
+        let mut rules = Rules::between(&[], &[table, &other]);
+        let [one, two] =
+            [table, &other].map(|table| Served::new(table.clone(), Arc::default(), &mut rules));
+        let lasting = |served: &Served| -> BTreeSet<usize> {
+            let states = served.rules.iter().flatten();
+            states.map(|state| place(&*state.shared)).collect()
+        };
+        assert_eq!(lasting(&one), lasting(&two));
         // The lasting part of a rule is the same one throughout.
         let of = |served: &Served, name: &str| {
             let states = served.rules.iter().flatten();

@@ -277,9 +277,16 @@ impl Api {
             Err(failure) => return Err(failure),
         };
         let deleted = definition["metadata"]["deletionTimestamp"].is_string();
+        // Stored with the definition: one that was never taken up, because its names are another's, is not waited for.
+        let conditions = definition["status"]["conditions"].as_array();
+        let established = conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition["type"] == "Established" && condition["status"] == "True");
         let mut known = kinds::versions(kind);
         let versions = definition["spec"]["versions"].as_array();
         Ok(!deleted
+            && established
             && known.any(|known| {
                 let mut versions = versions.into_iter().flatten();
                 versions.any(|version| version["name"] == known && version["served"] == true)

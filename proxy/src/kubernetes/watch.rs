@@ -118,6 +118,8 @@ impl Follower {
                     },
                 )
             }
+            // Who may not look has the API server's word; the follower of definitions tells what is missing.
+            Err(failure) if failure.forbidden() => Ended::Absent,
             Err(failure) => Ended::Failed("get", failure),
         }
     }

@@ -27,7 +27,7 @@ struct Script {
     lists: Arc<Mutex<Vec<Answer>>>,
     watches: Arc<Mutex<Vec<Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
-    /// Whether the kind's definition is there, and names a version that is served.
+    /// Whether the kind's definition is there, and established.
     defined: Option<bool>,
 }
 
@@ -61,7 +61,12 @@ impl Script {
                 None => Answer::Whole(404, status(404)),
                 Some(served) => Answer::Whole(
                     200,
-                    json!({"spec": {"versions": [{"name": "v1", "served": served}]}}),
+                    json!({
+                        "spec": {"versions": [{"name": "v1", "served": true}]},
+                        "status": {"conditions": [
+                            {"type": "Established", "status": if served { "True" } else { "False" }},
+                        ]},
+                    }),
                 ),
             };
         }
@@ -305,7 +310,7 @@ async fn a_kind_that_is_defined_is_never_taken_for_absent() {
         told(&script(Some(true)), 4).await,
         ["v1 1", "list 503", "list 503", "v1 1"]
     );
-    // The definition is gone, or none of its versions is one that we read.
+    // The definition is gone, or was never taken up.
     assert_eq!(told(&script(None), 2).await, ["v1 1", "absent"]);
     assert_eq!(told(&script(Some(false)), 2).await, ["v1 1", "absent"]);
 }
