@@ -80,8 +80,7 @@ impl Request {
             None => (authority, if https { 443 } else { 80 }),
         };
         if !headers.contains_key(HOST) {
-            let value = HeaderValue::from_str(authority)
-                .or_else(|_| HeaderValue::from_bytes(authority.as_bytes()))
+            let value = HeaderValue::from_bytes(authority.as_bytes())
                 .map_err(|_| format!("`{}` is not a host", excerpt(authority)))?;
             headers.insert(HOST, value);
         }

@@ -13,12 +13,12 @@ mod output;
 mod yaml;
 
 use std::ffi::OsString;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use gatepost::timestamp::Timestamp;
 
 use arguments::{Arguments, Command};
+
+pub use gatepost_proxy::time::now;
 
 /// Runs the command line and says the exit code. 0: all well; 1: problems were found; 2: bad usage or unreadable input.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -38,12 +38,4 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Routes(arguments) => commands::routes::run(&arguments),
         Command::Demo(arguments) => commands::demo::run(arguments),
     }
-}
-
-/// The present time, for statuses.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_unix_seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
