@@ -1,7 +1,8 @@
-//! Precedence: one ordered key for each match, made when a table is built.
+//! Precedence: one ordered key for each match.
 //!
-//! `HTTPRouteRule.matches`, `GRPCRouteRule.matches` and digest 2.4 and 2.5. The smaller key is tried first, so the first
-//! candidate that matches is the answer and nothing is compared while a request waits.
+//! `HTTPRouteRule.matches`, `GRPCRouteRule.matches` and digest 2.4 and 2.5. The smaller key is tried first, so of candidates
+//! that lie together the first that matches is the answer; only where several places of a table answer are their keys compared
+//! while a request waits.
 
 use std::cmp::{Ordering, Reverse};
 

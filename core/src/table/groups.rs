@@ -198,8 +198,9 @@ pub(super) struct Automata {
     known: Ordered<Known>,
     /// Bytes of all of them.
     bytes: usize,
-    /// How many there were when those that nobody uses were last dropped.
+    /// How many there were, and their bytes, when those that nobody uses were last dropped.
     kept: usize,
+    kept_bytes: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -223,28 +224,26 @@ impl Automata {
         let words: Vec<String> = expressions.iter().map(Hir::to_string).collect();
         let text = words.join("\n");
         let known = self.known.get(|known| (*known.text).cmp(text.as_str()));
-        if let Some(known) = known
-            && *known.expressions == *expressions
-        {
-            return Some(known.automaton.clone());
+        if let Some(known) = known {
+            // Others that read the same do not fit: one by itself has its own, several are tried by halves.
+            return (*known.expressions == *expressions).then(|| known.automaton.clone());
         }
-        let taken = known.is_some();
         let limit = budget(expressions.len()).min(TOTAL.saturating_sub(self.bytes));
         let automaton = Arc::new(Automaton::build(expressions, limit).ok()?);
-        if !taken {
-            self.bytes += automaton.memory();
-            self.known.insert(Known {
-                text: text.into(),
-                expressions: expressions.into(),
-                automaton: automaton.clone(),
-            });
-        }
+        self.bytes += automaton.memory();
+        self.known.insert(Known {
+            text: text.into(),
+            expressions: expressions.into(),
+            automaton: automaton.clone(),
+        });
         Some(automaton)
     }
 
-    /// Drops what nobody uses any more, now and then.
+    /// Drops what nobody uses any more, when there are twice as many or half of the room that was left is taken: what is
+    /// used up by automata that are gone would keep new ones out.
     pub(super) fn sweep(&mut self) {
-        if self.known.len() < 64 + 2 * self.kept {
+        let few = self.known.len() < 64 + 2 * self.kept;
+        if few && self.bytes < (TOTAL + self.kept_bytes) / 2 {
             return;
         }
         let used = |known: &&Known| Arc::strong_count(&known.automaton) > 1;
@@ -255,6 +254,7 @@ impl Automata {
             .map(|known| known.automaton.memory())
             .sum();
         self.kept = self.known.len();
+        self.kept_bytes = self.bytes;
     }
 
     pub(super) fn memory(&self) -> usize {
@@ -309,19 +309,30 @@ impl Grouping<'_> {
             .filter(|(text, _)| !placed.contains(*text))
             .filter_map(|(text, numbers)| Some((*text, *numbers.first()?)))
             .collect();
-        // A few new expressions join the smallest groups, so that groups do not become many.
+        // New expressions join groups that are no larger than they are together, so that groups do not become many. Those
+        // that stand alone, since they came alone or fit nowhere, are tried again each time that there are twice as many.
         if !new.is_empty() {
-            kept.sort_by_key(|(group, _)| std::cmp::Reverse(group.members.len()));
-            while let Some((_, texts)) = kept.last()
-                && kept.len() > 1
-                && texts.len() <= new.len()
-                && texts.len() > 1
-            {
-                let texts = kept.pop().map(|(_, texts)| texts).unwrap_or_default();
-                let first = |text| by_text.get(text).and_then(|numbers| numbers.first());
-                let again = texts.into_iter().flatten();
-                new.extend(again.filter_map(|text| Some((text, *first(text)?))));
+            let (mut alone, mut several): (Vec<_>, Vec<_>) =
+                kept.into_iter().partition(|(_, texts)| texts.len() == 1);
+            let all = alone.len() + new.len();
+            let mut again = Vec::new();
+            if all > 8 && all.next_power_of_two() > alone.len().next_power_of_two() {
+                again.append(&mut alone);
             }
+            several.sort_by_key(|(group, _)| std::cmp::Reverse(group.members.len()));
+            let mut together = new.len() + again.len();
+            while let Some((_, texts)) = several.last()
+                && texts.len() <= together
+                && texts.len() + together <= GROUP
+            {
+                together += texts.len();
+                again.extend(several.pop());
+            }
+            let first = |text| by_text.get(text).and_then(|numbers| numbers.first());
+            let texts = again.into_iter().flat_map(|(_, texts)| texts).flatten();
+            new.extend(texts.filter_map(|text| Some((text, *first(text)?))));
+            kept = several;
+            kept.append(&mut alone);
         }
         for (group, texts) in kept {
             let members: Vec<&[u32]> = texts
@@ -483,6 +494,61 @@ mod tests {
             assert!(changed <= 1, "{changed}");
             let bytes: usize = automata.memory();
             assert!(bytes <= count * (20 << 10), "{bytes}");
+        }
+    }
+
+    /// As routes of a cluster come: each addition keeps what is there, and groups stay few all the same.
+    #[test]
+    fn expressions_that_come_one_by_one_share_automata() {
+        let count = 200;
+        // Those of the second kind hardly fit together.
+        let kinds = [
+            ("/a/[a-z]+-000", "/a/x-000", 2),
+            (".*/t000.*", "/t000/b", 0),
+        ];
+        for (text, path, head) in kinds {
+            let mut rules = Rules::default();
+            let mut automata = Automata::default();
+            let (mut served, mut groups) = (Vec::new(), Groups::default());
+            for number in 0..count {
+                let text = text.replace("000", &format!("{number:03}"));
+                let pattern =
+                    Pattern::parse(&text, &PatternLimits::default()).expect("it is sound");
+                let rule = u32::try_from(number).expect("few");
+                rules.set(rule, Some(pattern_rule(number, pattern)));
+                let before = served.clone();
+                served.push(Served { rule, position: 0 });
+                let mut grouping = Grouping {
+                    old: &rules,
+                    new: &rules,
+                    automata: &mut automata,
+                };
+                groups = grouping.groups(Some((&groups, &before)), &served);
+            }
+            let mut grouping = Grouping {
+                old: &rules,
+                new: &rules,
+                automata: &mut automata,
+            };
+            let at_once = grouping.groups(None, &served).groups.len();
+            let found = groups.groups.len();
+            assert!(
+                found <= 2 * at_once + 16,
+                "{found}, at once {at_once}: {text}"
+            );
+            for number in 0..count {
+                let path = path.replace("000", &format!("{number:03}"));
+                let mut found = Vec::new();
+                for group in &groups.groups {
+                    let from = if group.whole { 0 } else { head };
+                    let automaton = &group.automaton;
+                    automaton.matching(path.as_bytes(), from, |expression| {
+                        found.extend(groups.first(group.members[expression]));
+                    });
+                }
+                assert_eq!(found, [u32::try_from(number).expect("few")], "{path}");
+            }
+            println!("{found} groups, {at_once} at once: {text}");
         }
     }
 

@@ -42,7 +42,7 @@ impl Default for Host {
 /// What a host has, besides paths by depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Below {
-    /// A prefix `/` that [`Host::root`] has no room for.
+    /// A prefix `/`; [`Host::root`] is asked first.
     Root,
     /// Expressions without a head.
     Headless,

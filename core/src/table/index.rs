@@ -1,7 +1,7 @@
 //! A hash table from a text in a scope to a number.
 //!
-//! Every look-up of the table is one of these: listeners by name in a port, hosts by name in a listener, paths in a host,
-//! values in a leaf. A finished [`Index`] is one flat array that is sorted by hash: a key stands at its home, the place
+//! Listeners by name in a port are looked up here; everything that follows changes lies in a
+//! [`Dictionary`](super::dictionary::Dictionary). A finished [`Index`] is one flat array that is sorted by hash: a key stands at its home, the place
 //! that its hash points to, or a few slots behind it, and a look-up ends as soon as it meets a greater hash. So a key that is
 //! absent costs no more than one that is there. A slot takes 16 bytes, and four in five are used.
 
