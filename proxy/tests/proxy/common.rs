@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -157,10 +158,18 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) {
     std::fs::rename(draft, folder.join(name)).expect("renamed");
 }
 
-/// A port that is free right now.
+/// A port that nobody listens on, below those that the system gives to connections: one of these could be taken for a
+/// connection before it is listened on.
 pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 400).expect("small");
+    loop {
+        let port = 28_000 + process * 5 + NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(port < 32_000, "no port is free");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A Gateway `infra/gw` with one HTTP listener.
