@@ -30,6 +30,9 @@ struct Row {
     /// Tests that hold it, as `path/to/file.rs::name`, from the top of the repository.
     #[serde(default)]
     tests: Vec<String>,
+    /// What of it only traffic can show: the suite itself holds that, and those of the tests that send some.
+    #[serde(default)]
+    traffic: Option<String>,
 }
 
 /// All rows with what holds them.
@@ -52,6 +55,8 @@ pub struct Held {
     pub cases: BTreeSet<String>,
     /// Tests, as `path/to/file.rs::name`.
     pub tests: Vec<String>,
+    /// What of it only traffic can show.
+    pub traffic: Option<String>,
 }
 
 impl Coverage {
@@ -114,7 +119,10 @@ impl Coverage {
             }
         }
         match self.rows.get_mut(&row.id) {
-            Some(held) => held.tests.extend(row.tests),
+            Some(held) => {
+                held.tests.extend(row.tests);
+                held.traffic = row.traffic;
+            }
             None => self
                 .problems
                 .push(format!("{} is no decision in docs/semantics.md", row.id)),

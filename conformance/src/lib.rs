@@ -8,6 +8,7 @@ pub mod case;
 pub mod certificates;
 pub mod coverage;
 pub mod entropy;
+mod expectation;
 mod folder;
 pub mod generate;
 pub mod model;

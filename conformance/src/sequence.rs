@@ -14,6 +14,8 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
+use crate::certificates;
+
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 const NAMESPACES: [&str; 2] = ["n", "m"];
 const GROUP: &str = "gateway.networking.k8s.io";
@@ -34,14 +36,12 @@ impl Changes {
     ///
     /// If no certificate can be made.
     pub fn new(seed: u64) -> Changes {
-        let made = || {
-            let made =
-                rcgen::generate_simple_self_signed(["a.test".to_owned()]).expect("a certificate");
-            (made.cert.pem(), made.signing_key.serialize_pem())
-        };
         Changes {
             rng: StdRng::seed_from_u64(seed),
-            certificates: vec![made(), made()],
+            certificates: vec![
+                certificates::made(&["a.test"]),
+                certificates::made(&["a.test"]),
+            ],
         }
     }
 

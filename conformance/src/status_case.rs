@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use gatepost::controller::Controller;
 use gatepost::document::Limits;
-use gatepost::key::{Kind, NamespacedName, ObjectKey};
+use gatepost::key::Kind;
 use gatepost::manifest::read;
 use gatepost::resources::{Resource, Resources};
-use gatepost::rule::ServicePort;
-use gatepost::status::{Facts, Statuses};
-use gatepost::timestamp::Timestamp;
+use gatepost::status::Facts;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::certificates;
+use crate::expectation::Found;
 
 /// One case.
 #[derive(Debug, Deserialize)]
@@ -58,21 +59,14 @@ pub struct Judge {
     key: String,
 }
 
-impl Judge {
-    /// Makes a certificate.
-    ///
-    /// # Errors
-    ///
-    /// If none can be made.
-    pub fn new() -> Result<Judge, String> {
-        let made = rcgen::generate_simple_self_signed(["a.test".to_owned()])
-            .map_err(|error| error.to_string())?;
-        Ok(Judge {
-            certificate: made.cert.pem(),
-            key: made.signing_key.serialize_pem(),
-        })
+impl Default for Judge {
+    fn default() -> Self {
+        let (certificate, key) = certificates::made(&["a.test"]);
+        Judge { certificate, key }
     }
+}
 
+impl Judge {
     /// The objects that every case finds, as resources.
     ///
     /// # Errors
@@ -96,7 +90,7 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// If its manifests cannot be read.
+    /// If its manifests cannot be read, or an expectation speaks of what there cannot be: it might hold for ever.
     pub fn judge(&self, case: &Case) -> Result<Vec<String>, String> {
         let resources = self.resources(&case.manifests)?;
         let controller = controller(case.kubernetes);
@@ -113,20 +107,19 @@ impl Judge {
             }
         }
         let statuses = resolution.statuses(&facts);
+        let found = Found {
+            resources: &resources,
+            resolution: &resolution,
+            statuses: &statuses,
+        };
         let mut wrong = Vec::new();
         for expected in &case.expect {
-            let Some((what, wanted)) = expected.split_once(' ') else {
-                return Err(format!(
-                    "{expected}: expected an object and what is said of it"
-                ));
-            };
-            let found = if let Some(port) = what.strip_prefix("Endpoints/") {
-                endpoints(&resolution, port)
-            } else if let Some(object) = what.strip_prefix("Finalizers/") {
-                finalizers(&statuses, &resources, object)
-            } else {
-                found(&statuses, &resources, what, wanted)
-            };
+            let (what, wanted) = expected
+                .split_once(' ')
+                .ok_or_else(|| format!("{expected}: expected an object and what is said of it"))?;
+            let found = found
+                .of(what, wanted)
+                .map_err(|why| format!("{expected}: {why}"))?;
             if found != wanted {
                 wrong.push(format!("{what}: expected {wanted}, found {found}"));
             }
@@ -168,128 +161,4 @@ fn complete(mut object: Value) -> Value {
         }
     }
     object
-}
-
-fn key(text: &str) -> Option<ObjectKey> {
-    let (kind, name) = text.split_once('/')?;
-    let kind = Kind::all().find(|one| one.as_str() == kind)?;
-    Some(match name.split_once('/') {
-        Some((namespace, name)) => ObjectKey::new(kind, namespace, name),
-        None => ObjectKey::new(kind, "", name),
-    })
-}
-
-/// Reads `Kind/namespace/name`, `…#listener` or `…@parent[#section]`, and there what `wanted` speaks of.
-fn found(statuses: &Statuses, resources: &Resources, what: &str, wanted: &str) -> String {
-    let (object, entry) = what
-        .split_once('@')
-        .map_or((what, None), |(o, e)| (o, Some(e)));
-    let (object, listener) = match entry {
-        None => object
-            .split_once('#')
-            .map_or((object, None), |(o, l)| (o, Some(l))),
-        Some(_) => (object, None),
-    };
-    let now = Timestamp::from_unix_seconds(0);
-    let status = key(object).and_then(|key| statuses.status(&key, resources, now));
-    let Some(status) = status else {
-        return "no status".to_owned();
-    };
-    let list = |name: &str| status[name].as_array().cloned().unwrap_or_default();
-    let part = match (listener, entry) {
-        (Some(name), _) => list("listeners")
-            .into_iter()
-            .find(|one| one["name"] == name),
-        (None, Some(parent)) => {
-            let (name, section) = parent
-                .split_once('#')
-                .map_or((parent, None), |(n, s)| (n, Some(s)));
-            let all = list("parents").into_iter().chain(list("ancestors"));
-            let member = |one: &Value| match one.get("parentRef") {
-                Some(reference) => reference.clone(),
-                None => one["ancestorRef"].clone(),
-            };
-            let mut all = all.filter(|one| {
-                let reference = member(one);
-                reference["name"] == name && reference["sectionName"].as_str() == section
-            });
-            all.next()
-        }
-        (None, None) => Some(status.clone()),
-    };
-    let Some(part) = part else {
-        return "no entry".to_owned();
-    };
-    let word = wanted
-        .trim_start_matches('!')
-        .split('=')
-        .next()
-        .unwrap_or_default();
-    match word {
-        "attachedRoutes" | "attachedListenerSets" => format!("{word}={}", part[word]),
-        "supportedKinds" => format!("{word}={}", joined(&part[word], "kind")),
-        "addresses" => format!("{word}={}", joined(&part[word], "value")),
-        "listeners" => format!("{word}={}", joined(&part[word], "name")),
-        word => {
-            let conditions = part["conditions"].as_array().cloned().unwrap_or_default();
-            match conditions.iter().find(|one| one["type"] == word) {
-                None => format!("!{word}"),
-                Some(one) => {
-                    let text = |member: &str| one[member].as_str().unwrap_or_default().to_owned();
-                    let base = format!("{word}={}/{}", text("status"), text("reason"));
-                    // `… ~ text`: the message has to hold the text.
-                    match wanted.split_once(" ~ ") {
-                        Some((_, part)) if text("message").contains(part) => {
-                            format!("{base} ~ {part}")
-                        }
-                        Some(_) => format!("{base} ~ {}", text("message")),
-                        None => base,
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn joined(list: &Value, member: &str) -> String {
-    let list = list.as_array().cloned().unwrap_or_default();
-    let names: Vec<&str> = list.iter().filter_map(|one| one[member].as_str()).collect();
-    names.join(",")
-}
-
-/// `[Kind/]namespace/name:port` → the usable addresses.
-fn endpoints(resolution: &gatepost::controller::Resolution, port: &str) -> String {
-    let (kind, rest) = match port.strip_prefix("XBackend/") {
-        Some(rest) => (Kind::XBackend, rest),
-        None => (Kind::Service, port),
-    };
-    let (name, number) = rest.split_once(':').unwrap_or((rest, "80"));
-    let Ok(name) = name.parse::<NamespacedName>() else {
-        return "no name".to_owned();
-    };
-    let port = ServicePort {
-        kind,
-        namespace: name.namespace.into(),
-        name: name.name.into(),
-        port: number.parse().unwrap_or(0),
-    };
-    let Some(endpoints) = resolution.endpoints(&port) else {
-        return "unknown".to_owned();
-    };
-    if let Some(external) = &endpoints.external {
-        return format!("{}:{}", external.hostname, external.port);
-    }
-    let addresses: Vec<String> = endpoints
-        .usable()
-        .map(|one| one.address.to_string())
-        .collect();
-    if addresses.is_empty() {
-        return "none".to_owned();
-    }
-    addresses.join(",")
-}
-
-fn finalizers(statuses: &Statuses, resources: &Resources, object: &str) -> String {
-    let found = key(object).and_then(|key| statuses.finalizers(&key, resources));
-    found.map_or_else(|| "as they are".to_owned(), |all| all.join(","))
 }

@@ -1,5 +1,6 @@
-//! The Go module of Gateway API 1.7: its CRDs and its examples.
+//! The Go modules of Gateway API 1.7: CRDs, examples and the suite.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,8 +16,33 @@ use serde_json::Value;
 ///
 /// If it can neither be found nor downloaded; the text says why.
 pub fn module() -> Result<PathBuf, String> {
+    folder(&[])
+}
+
+/// The names of the tests of the suite, a module of its own.
+///
+/// # Errors
+///
+/// If the module can neither be found nor downloaded, or not be read.
+pub fn suite() -> Result<BTreeSet<String>, String> {
+    let tests = folder(&["conformance"])?.join("tests");
+    let mut names = BTreeSet::new();
+    for file in below(&tests, "go")? {
+        let text =
+            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        for line in text.lines() {
+            let name = line.trim().strip_prefix("ShortName:");
+            let quoted = name.and_then(|name| name.split('"').nth(1));
+            names.extend(quoted.map(str::to_owned));
+        }
+    }
+    Ok(names)
+}
+
+fn folder(module: &[&str]) -> Result<PathBuf, String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/gateway-api");
     let output = Command::new(&script)
+        .args(module)
         .output()
         .map_err(|error| format!("{}: {error}", script.display()))?;
     if !output.status.success() {
@@ -84,15 +110,19 @@ pub fn crds(module: &Path, channel: Channel) -> Result<Vec<Crd>, String> {
 ///
 /// If a folder cannot be read.
 pub fn files(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    below(folder, "yaml")
+}
+
+fn below(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, String> {
     let named = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(named)? {
         let path = entry.map_err(named)?.path();
         if path.is_dir() {
-            found.extend(files(&path)?);
+            found.extend(below(&path, ending)?);
         } else if path
             .extension()
-            .is_some_and(|extension| extension == "yaml")
+            .is_some_and(|extension| extension == ending)
         {
             found.push(path);
         }

@@ -1,8 +1,10 @@
 //! Each row of the specification's digest that is listed, and each decision of ours, has a case or a test.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use gatepost_conformance::coverage::Coverage;
+use gatepost_conformance::upstream;
 
 #[test]
 fn every_row_has_a_case() {
@@ -16,10 +18,11 @@ fn every_row_has_a_case() {
         coverage.rows.values().map(of).sum()
     };
     println!(
-        "{} rows, {} by cases, {} by tests; rows without a case: {}",
+        "{} rows, {} by cases, {} by tests, {} with a part that only traffic shows; rows without a case: {}",
         coverage.rows.len(),
         count(|held| usize::from(!held.cases.is_empty())),
         count(|held| usize::from(held.cases.is_empty() && !held.tests.is_empty())),
+        count(|held| usize::from(held.traffic.is_some())),
         if bare.is_empty() {
             "none".to_owned()
         } else {
@@ -37,6 +40,27 @@ fn every_row_has_a_case() {
         coverage.rows.len()
     );
     assert!(bare.is_empty(), "rows without a case:\n{}", bare.join("\n"));
+}
+
+/// The rows of section 7 are the tests of the suite for gateways, all of them and nothing else.
+#[test]
+fn every_test_of_the_suite_has_a_row() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let coverage = Coverage::read(&top).expect("rows and cases");
+    let names = coverage.rows.keys().filter_map(|id| id.strip_prefix("7/"));
+    let rows: BTreeSet<String> = names.map(str::to_owned).collect();
+    let suite = upstream::suite().expect("the suite's sources");
+    // Meshes are no business of a gateway.
+    let suite: BTreeSet<String> = suite
+        .into_iter()
+        .filter(|name| !name.starts_with("Mesh"))
+        .collect();
+    println!("{} tests of the suite", suite.len());
+    let no_test: Vec<&String> = rows.difference(&suite).collect();
+    let no_row: Vec<&String> = suite.difference(&rows).collect();
+    assert!(no_test.is_empty(), "rows that are no test: {no_test:?}");
+    assert!(no_row.is_empty(), "tests without a row: {no_row:?}");
+    assert!(suite.len() > 100, "only {} tests", suite.len());
 }
 
 /// `docs/semantics.md` names, for each decision, all cases and tests that hold it, and only such.

@@ -15,6 +15,9 @@ macro_rules! types {
         }
 
         impl Type {
+            /// All that are written.
+            pub const ALL: &'static [Type] = &[$(Type::$name),*];
+
             /// The type on the wire.
             pub fn as_str(self) -> &'static str {
                 match self {
