@@ -1,6 +1,6 @@
 """Mutation testing in one build: all mutants that cargo-mutants lists are built in at once, a variable chooses one.
 
-Usage: mutants.py COPY LIST [NAME-PREFIX…], from `conformance/mutants/run`. COPY is a copy of the repository that may be changed, LIST
+Usage: mutants.py COPY LIST SET [NAME-PREFIX…], from `conformance/mutants/run`. COPY is a copy of the repository that may be changed, LIST
 the output of `cargo mutants --list --json`. A mutant is caught if one of the tests below fails, or does not end in time, with it. One that
 does not compile beside the others is left to `cargo mutants` itself: it is printed as `apart`.
 """
@@ -16,15 +16,26 @@ from pathlib import Path
 import tree_sitter_rust
 from tree_sitter import Language, Parser
 
-# What has to notice, quickest first: package, what cargo builds, what of it runs.
-TESTS = [
-    ("gatepost-conformance", ["--test", "cases"], []),
-    ("gatepost-conformance", ["--test", "targets"], []),
-    ("gatepost-conformance", ["--test", "decisions"], []),
-    ("gatepost", ["--lib"], ["hostname::", "rule::", "target::", "table::"]),
-    ("gatepost-conformance", ["--test", "explain"], []),
-    ("gatepost-conformance", ["--test", "properties"], []),
-]
+# What has to notice the mutants of a set, quickest first: package, what cargo builds, what of it runs.
+SETS = {
+    "matching": [
+        ("gatepost-conformance", ["--test", "cases"], []),
+        ("gatepost-conformance", ["--test", "targets"], []),
+        ("gatepost-conformance", ["--test", "decisions"], []),
+        ("gatepost", ["--lib"], ["hostname::", "rule::", "target::", "table::"]),
+        ("gatepost-conformance", ["--test", "explain"], []),
+        ("gatepost-conformance", ["--test", "properties"], []),
+    ],
+    "resolution": [
+        ("gatepost-conformance", ["--test", "statuses"], []),
+        ("gatepost-conformance", ["--test", "cases"], []),
+        ("gatepost", ["--lib"], ["hostname::", "resolve::", "controller::"]),
+        ("gatepost", ["--test", "statuses"], []),
+        ("gatepost", ["--test", "foreign"], []),
+        ("gatepost-conformance", ["--test", "follow"], []),
+        ("gatepost-conformance", ["--test", "properties"], []),
+    ],
+}
 SECONDS = 120
 SWITCH = """
 /// Which mutant is on.
@@ -127,11 +138,11 @@ class Source:
         self.path.write_bytes(self.render(self.tree.root_node) + b"\n")
 
 
-def build(copy):
+def build(copy, tests):
     """Builds the tests: their programs, or the places of the errors."""
     programs, errors = {}, []
-    for package in dict.fromkeys(package for package, _, _ in TESTS):
-        wanted = [word for own, words, _ in TESTS if own == package for word in words]
+    for package in dict.fromkeys(package for package, _, _ in tests):
+        wanted = [word for own, words, _ in tests if own == package for word in words]
         command = ["cargo", "test", "--no-run", "--message-format=json", "-p", package, *wanted]
         run = subprocess.run(command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         for line in run.stdout.splitlines():
@@ -166,10 +177,10 @@ def guilty(copy, errors):
     return found
 
 
-def caught(copy, programs, number):
+def caught(copy, tests, programs, number):
     """The test that notices, if one does."""
     environment = os.environ | {"GATEPOST_MUTANT": str(number), "RUST_BACKTRACE": "0"}
-    for package, words, filters in TESTS:
+    for package, words, filters in tests:
         folder = copy / ("core" if package == "gatepost" else "conformance")
         command = [programs[package, words[-1]], "-q", *filters]
         try:
@@ -183,7 +194,7 @@ def caught(copy, programs, number):
 
 
 def main():
-    copy, prefixes = Path(sys.argv[1]).resolve(), sys.argv[3:]
+    copy, tests, prefixes = Path(sys.argv[1]).resolve(), SETS[sys.argv[3]], sys.argv[4:]
     mutants = [one for one in json.loads(Path(sys.argv[2]).read_text()) if one["name"].startswith(tuple(prefixes) or "")]
     files = defaultdict(list)
     for number, mutant in enumerate(mutants):
@@ -197,17 +208,17 @@ def main():
         apart = {number for source in sources for number in source.place(without)}
         for source in sources:
             source.write()
-        programs, errors = build(copy)
+        programs, errors = build(copy, tests)
         if not errors:
             break
         found = guilty(copy, errors) - without
         if not found:
             sys.exit(f"does not build: {errors[:5]}")
         without |= found
-    assert caught(copy, programs, "none") is None, "the tests fail without a mutant"
+    assert caught(copy, tests, programs, "none") is None, "the tests fail without a mutant"
     counts = defaultdict(Counter)
     for number, mutant in enumerate(mutants):
-        test = "apart" if number in apart else caught(copy, programs, number)
+        test = "apart" if number in apart else caught(copy, tests, programs, number)
         outcome = test if test == "apart" else "caught" if test else "missed"
         counts[mutant["file"]][outcome] += 1
         print(f"{outcome}\t{mutant['name']}\t{test or ''}", flush=True)
