@@ -390,6 +390,26 @@ impl Graph {
     }
 }
 
+#[cfg(test)]
+impl Graph {
+    /// What is still known, for people.
+    pub(super) fn left(&self) -> Vec<String> {
+        let seen = self.seen.things.iter().flatten();
+        let lookers = self.lookers.things.iter().flatten();
+        let mut left: Vec<String> = seen.map(|seen| format!("{seen:?}")).collect();
+        left.extend(lookers.map(|looker| format!("{looker:?}")));
+        left.extend(self.objects.keys().map(|key| format!("object {key}")));
+        left.extend(self.parents.keys().map(|key| format!("parent {key}")));
+        left.extend(self.grants.keys().map(|query| format!("{query:?}")));
+        left.extend(self.numbers.keys().map(|key| format!("number of {key}")));
+        left.extend(
+            self.default_gateways
+                .map(|node| format!("default Gateways {node}")),
+        );
+        left
+    }
+}
+
 impl Seen {
     fn key(&self) -> Option<&Arc<ObjectKey>> {
         match &self.what {

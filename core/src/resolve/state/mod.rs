@@ -6,6 +6,8 @@ mod findings;
 mod gateways;
 mod mark;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
