@@ -205,7 +205,7 @@ pub(crate) fn no_listener<'t>(
 
 /// `file:line:column` of a match, as far as the file writes it.
 fn place(candidate: &Candidate<'_>, documents: &Documents) -> String {
-    let Some(document) = documents.get(&candidate.route.key) else {
+    let Some(document) = documents.get(&*candidate.route.key) else {
         return String::new();
     };
     let path = FieldPath::default()

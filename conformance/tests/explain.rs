@@ -70,7 +70,7 @@ fn the_winner_is_the_answer() {
                     };
                     let position = usize::from(found.position());
                     assert_eq!(
-                        (&winner.route.key, winner.rule.index, winner.position),
+                        (&*winner.route.key, winner.rule.index, winner.position),
                         (found.route(), found.rule().index, position)
                     );
                 }

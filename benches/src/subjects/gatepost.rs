@@ -145,7 +145,7 @@ pub fn routes(workload: &Workload) -> (Vec<Arc<Route>>, Numbers) {
                 _ => Kind::HttpRoute,
             };
             routes.push(Arc::new(Route {
-                key: ObjectKey::new(kind, "bench", name),
+                key: ObjectKey::new(kind, "bench", name).into(),
                 created: None,
                 hostnames,
                 rules,

@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Routes) -> u8 {
                 host = Some(name);
                 let _ = writeln!(text, "  {name}");
             }
-            let (route, rule) = (&candidate.route.key, candidate.rule);
+            let (route, rule) = (&*candidate.route.key, candidate.rule);
             let filters = describe::filters(rule);
             let _ = writeln!(
                 text,

@@ -1,5 +1,7 @@
 //! Routes of all kinds, seen alike.
 
+use std::sync::Arc;
+
 use crate::api::Object;
 use crate::api::gateway::DefaultScope;
 use crate::api::grpc_route::GrpcRouteRule;
@@ -13,7 +15,7 @@ use crate::resources::Resource;
 /// What attachment looks at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RouteView<'r> {
-    pub(super) key: &'r ObjectKey,
+    pub(super) key: &'r Arc<ObjectKey>,
     pub(super) metadata: &'r ObjectMeta,
     pub(super) parents: &'r [ParentReference],
     pub(super) hostnames: &'r [String],
@@ -73,7 +75,7 @@ pub(super) fn view(resource: &Resource) -> Option<RouteView<'_>> {
         _ => return None,
     };
     Some(RouteView {
-        key: resource.key(),
+        key: resource.shared_key(),
         metadata: resource.object().metadata(),
         parents: parents.as_deref().unwrap_or_default(),
         hostnames: hostnames.as_deref().unwrap_or_default(),

@@ -61,7 +61,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// Kind, namespace and name; the kind says which [`Matches`] its rules hold.
-    pub key: ObjectKey,
+    pub key: Arc<ObjectKey>,
     /// `metadata.creationTimestamp`; `None` (a file without one) counts as newest.
     pub created: Option<Timestamp>,
     /// `spec.hostnames` as written; empty means every host.

@@ -40,14 +40,22 @@ impl<T> Default for Ordered<T> {
 impl<T: Place + Clone> Ordered<T> {
     /// Of values that are equal in order the last is kept.
     pub(crate) fn of(mut values: Vec<T>) -> Self {
-        values.sort_by(T::place);
-        values.reverse();
-        values.dedup_by(|one, two| one.place(two).is_eq());
-        values.reverse();
-        let pages = values.chunks(PAGE * 3 / 4);
+        // Most lists come as they have to be.
+        if !values.is_sorted_by(|one, two| one.place(two).is_lt()) {
+            values.sort_by(T::place);
+            values.reverse();
+            values.dedup_by(|one, two| one.place(two).is_eq());
+            values.reverse();
+        }
+        let len = values.len();
+        let mut values = values.into_iter();
+        let mut pages = Vec::with_capacity(len.div_ceil(PAGE * 3 / 4));
+        while !values.as_slice().is_empty() {
+            pages.push(Arc::new(values.by_ref().take(PAGE * 3 / 4).collect()));
+        }
         Self {
-            len: values.len(),
-            pages: Arc::new(pages.map(|page| Arc::new(page.to_vec())).collect()),
+            pages: Arc::new(pages),
+            len,
         }
     }
 

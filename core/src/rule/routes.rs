@@ -22,7 +22,7 @@ impl Place for Arc<Route> {
 /// use std::sync::Arc;
 /// use gatepost::{key::{Kind, ObjectKey}, rule::{Route, Routes}};
 /// let route = |name: &str| Arc::new(Route {
-///     key: ObjectKey::new(Kind::HttpRoute, "shop", name), created: None, hostnames: Vec::new(), rules: Vec::new(),
+///     key: ObjectKey::new(Kind::HttpRoute, "shop", name).into(), created: None, hostnames: Vec::new(), rules: Vec::new(),
 /// });
 /// let before: Routes = [route("cart"), route("users")].into_iter().collect();
 /// let mut after = before.clone();
@@ -56,7 +56,7 @@ impl Routes {
 
     /// The route with a key.
     pub fn get(&self, key: &ObjectKey) -> Option<&Arc<Route>> {
-        self.0.get(|route| route.key.cmp(key))
+        self.0.get(|route| (*route.key).cmp(key))
     }
 
     /// Puts a route in; says which one it replaces.
@@ -66,7 +66,7 @@ impl Routes {
 
     /// Takes a route out.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Route>> {
-        self.0.remove(|route| route.key.cmp(key))
+        self.0.remove(|route| (*route.key).cmp(key))
     }
 
     /// The routes that are not the same `Arc` in a newer version, as they are here and there.

@@ -574,7 +574,7 @@ mod tests {
             session: None,
         });
         let route = Arc::new(Route {
-            key: ObjectKey::new(Kind::HttpRoute, "n", format!("r{number}")),
+            key: ObjectKey::new(Kind::HttpRoute, "n", format!("r{number}")).into(),
             created: None,
             hostnames: Vec::new(),
             rules: vec![rule.clone()],

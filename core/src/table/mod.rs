@@ -230,19 +230,21 @@ impl RouteTable {
 
     /// The route of a rule.
     pub fn route(&self, id: RuleId) -> Option<&ObjectKey> {
-        self.rules.get(id.0).map(|slot| &slot.route.key)
+        self.rules.get(id.0).map(|slot| &*slot.route.key)
     }
 
     /// All rules with their routes, in the order of their numbers.
     pub fn rules(&self) -> impl Iterator<Item = (&ObjectKey, &Rule)> {
-        self.rules.iter().map(|slot| (&slot.route.key, &*slot.rule))
+        self.rules
+            .iter()
+            .map(|slot| (&*slot.route.key, &*slot.rule))
     }
 
     /// The rules by number, `None` where a number is free: as many as [`RouteTable::rule_slots`].
     pub fn rules_by_number(&self) -> impl Iterator<Item = Option<(&ObjectKey, &Rule)>> {
         (0..self.rule_slots()).map(|number| {
             let slot = self.rules.get(number)?;
-            Some((&slot.route.key, &*slot.rule))
+            Some((&*slot.route.key, &*slot.rule))
         })
     }
 

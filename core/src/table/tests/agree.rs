@@ -176,7 +176,7 @@ pub(super) fn route(crowded: bool) -> impl Strategy<Value = Route> {
     ];
     (hostnames, matches, prop::option::of(0_i64..3)).prop_map(|(hostnames, (kind, rules), age)| {
         Route {
-            key: ObjectKey::new(kind, "n", ""),
+            key: ObjectKey::new(kind, "n", "").into(),
             created: age.map(Timestamp::from_unix_seconds),
             hostnames: hostnames
                 .into_iter()
@@ -213,7 +213,7 @@ fn listeners() -> impl Strategy<Value = Vec<Arc<Listener>>> {
             .into_iter()
             .enumerate()
             .map(|(number, (mut route, on))| {
-                route.key.name = format!("r{number}");
+                Arc::make_mut(&mut route.key).name = format!("r{number}");
                 (Arc::new(route), on)
             })
             .collect();

@@ -28,7 +28,7 @@ fn request_match(path: PathMatch, header: Option<(&'static str, &str)>) -> Reque
 
 fn route(name: &str, hostnames: &[&str], matches: Vec<RequestMatch>) -> Arc<Route> {
     Arc::new(Route {
-        key: ObjectKey::new(Kind::HttpRoute, "n", name),
+        key: ObjectKey::new(Kind::HttpRoute, "n", name).into(),
         created: None,
         hostnames: hostnames
             .iter()

@@ -47,7 +47,7 @@ pub(super) fn find<'i>(
                     );
                     if best.as_ref().is_none_or(|(known, _)| key < *known) {
                         let position = u16::try_from(position).expect("few");
-                        best = Some((key, (&route.key, rule.index, position)));
+                        best = Some((key, (&*route.key, rule.index, position)));
                     }
                 }
             }

@@ -53,7 +53,7 @@ impl World {
         let mut touched = Vec::new();
         match step {
             Step::Put(at, mut route, on) => {
-                route.key.name = format!("r{at}");
+                Arc::make_mut(&mut route.key).name = format!("r{at}");
                 touched.extend(
                     self.routes
                         .insert(at, (Arc::new(route), on))
@@ -85,15 +85,15 @@ impl World {
             }
             let mine = self.routes.values().filter(|(_, on)| on >> number & 1 == 0);
             let wanted: BTreeMap<&ObjectKey, &Arc<Route>> =
-                mine.map(|(route, _)| (&route.key, route)).collect();
+                mine.map(|(route, _)| (&*route.key, route)).collect();
             let mut routes = self
                 .listeners
                 .get(&number)
                 .map_or_else(Routes::default, |known| known.routes.clone());
             let gone: Vec<ObjectKey> = routes
                 .iter()
-                .filter(|route| !wanted.contains_key(&route.key))
-                .map(|route| route.key.clone())
+                .filter(|route| !wanted.contains_key(&*route.key))
+                .map(|route| ObjectKey::clone(&route.key))
                 .collect();
             gone.iter().for_each(|key| {
                 routes.remove(key);
