@@ -195,7 +195,7 @@ impl Part<'_> {
             Part::Entry(name, section) => {
                 let all = list("parents").into_iter().chain(list("ancestors"));
                 let mut all = all.filter(|one| {
-                    let reference = one.get("parentRef").unwrap_or(&one["ancestorRef"]);
+                    let reference = one.get("parentRef").unwrap_or_else(|| &one["ancestorRef"]);
                     reference["name"] == **name && reference["sectionName"].as_str() == *section
                 });
                 all.next()
@@ -242,7 +242,10 @@ fn trust(anchors: &TrustAnchors) -> String {
 
 /// ` TLS hostname trust=N`, with the alternative names and the certificate that is presented, if there are any.
 fn tls(tls: &BackendTls) -> String {
-    let anchors = tls.trust.as_ref().map_or("nobody".to_owned(), trust);
+    let anchors = tls
+        .trust
+        .as_ref()
+        .map_or_else(|_| "nobody".to_owned(), trust);
     let names = tls.subject_alt_names.iter().map(|name| match name {
         SubjectAltName::Hostname(name) | SubjectAltName::Uri(name) => &**name,
     });
