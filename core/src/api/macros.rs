@@ -1,5 +1,29 @@
 //! The two forms that every wire type has.
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error, Visitor};
+
+/// Reads a text as an open enum; only a value that is not known is copied.
+pub(crate) struct Word<T>(pub(crate) PhantomData<T>);
+
+impl<T: for<'t> From<&'t str> + From<String>> Visitor<'_> for Word<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok(T::from(text))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<T, E> {
+        Ok(T::from(text))
+    }
+}
+
 /// A struct whose fields before `;` are required on the wire and whose fields after it are optional.
 macro_rules! wire {
     ($(#[$meta:meta])* $name:ident {
@@ -30,8 +54,7 @@ macro_rules! open_enum {
     };
     (@ $(#[$meta:meta])* $name:ident, $default:expr, $($variant:ident = $text:literal),*) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-        #[serde(from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum $name {
             $($variant,)*
@@ -55,18 +78,36 @@ macro_rules! open_enum {
             }
         }
 
+        impl $name {
+            fn known(text: &str) -> Option<Self> {
+                match text {
+                    $($text => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
         impl From<String> for $name {
             fn from(text: String) -> Self {
-                match text.as_str() {
-                    $($text => Self::$variant,)*
-                    _ => Self::Other(text),
-                }
+                Self::known(&text).unwrap_or(Self::Other(text))
             }
         }
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self::from(text.to_owned())
+                Self::known(text).unwrap_or_else(|| Self::Other(text.to_owned()))
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(crate::api::macros::Word(std::marker::PhantomData))
             }
         }
 

@@ -32,6 +32,30 @@ impl Refused {
 ///
 /// If the text is not UTF-8, is neither YAML nor JSON, or exceeds a limit. The first error ends the reading.
 pub fn read(source: &Arc<str>, text: &[u8], limits: &Limits) -> Result<Vec<Document>, Refused> {
+    read_by(roots, source, text, limits)
+}
+
+/// The same as [`read`], but all YAML goes through the full parser: slower, to compare the two.
+///
+/// # Errors
+///
+/// As [`read`].
+#[cfg(feature = "yaml")]
+pub fn read_in_full(
+    source: &Arc<str>,
+    text: &[u8],
+    limits: &Limits,
+) -> Result<Vec<Document>, Refused> {
+    let roots = |text: &str, limits: &Limits| json_or(super::yaml::read_in_full, text, limits);
+    read_by(roots, source, text, limits)
+}
+
+fn read_by(
+    roots: impl Fn(&str, &Limits) -> Result<Vec<Root>, Refused>,
+    source: &Arc<str>,
+    text: &[u8],
+    limits: &Limits,
+) -> Result<Vec<Document>, Refused> {
     if text.len() > limits.bytes {
         let message = format!(
             "the text has {} bytes, more than the limit of {}",
@@ -64,15 +88,24 @@ pub fn read(source: &Arc<str>, text: &[u8], limits: &Limits) -> Result<Vec<Docum
 /// A tree, and the keys that stand twice in it.
 pub(super) type Root = (Node, Vec<Duplicate>);
 
-/// A text that begins like JSON is read as JSON; what is not JSON after all may still be YAML in flow style.
 #[cfg(feature = "yaml")]
 fn roots(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
+    json_or(super::yaml::read, text, limits)
+}
+
+/// A text that begins like JSON is read as JSON; what is not JSON after all may still be YAML in flow style.
+#[cfg(feature = "yaml")]
+fn json_or(
+    yaml: fn(&str, &Limits) -> Result<Vec<Root>, Refused>,
+    text: &str,
+    limits: &Limits,
+) -> Result<Vec<Root>, Refused> {
     if text.trim_start().starts_with(['{', '['])
         && let Ok(roots) = json::read(text, limits)
     {
         return Ok(roots);
     }
-    super::yaml::read(text, limits)
+    yaml(text, limits)
 }
 
 #[cfg(not(feature = "yaml"))]
@@ -95,13 +128,19 @@ fn place_of(before: &[u8]) -> Place {
 pub(super) struct Builder<'l> {
     limits: &'l Limits,
     open: Vec<Open>,
+    /// The entries of all open mappings and the items of all open lists, the innermost last: each takes one allocation,
+    /// of its size, when it is finished.
+    entries: Vec<Entry>,
+    items: Vec<Node>,
     nodes: usize,
     duplicates: Vec<Duplicate>,
     names: Names,
 }
 
 /// The same few keys stand in every object, so most of them are shared.
-struct Names([Option<Arc<str>>; 64]);
+struct Names([Option<Arc<str>>; NAMES]);
+
+const NAMES: usize = 256;
 
 impl Names {
     fn shared(&mut self, text: &str) -> Arc<str> {
@@ -109,7 +148,7 @@ impl Names {
             sum.wrapping_mul(31).wrapping_add(usize::from(byte))
         });
         // INVARIANT: the remainder lies within the array.
-        let known = &mut self.0[at % 64];
+        let known = &mut self.0[at % NAMES];
         match known {
             Some(name) if **name == *text => name.clone(),
             _ => known.insert(Arc::from(text)).clone(),
@@ -122,10 +161,23 @@ struct Open {
     items: Items,
 }
 
+impl Open {
+    fn first_item(&self) -> Option<usize> {
+        match self.items {
+            Items::Sequence { from } => Some(from),
+            Items::Mapping { .. } => None,
+        }
+    }
+}
+
 enum Items {
-    Sequence(Vec<Node>),
+    Sequence {
+        /// How many items belong to lists around this one.
+        from: usize,
+    },
     Mapping {
-        mapping: Mapping,
+        /// How many entries belong to mappings around this one.
+        from: usize,
         key: Option<(Arc<str>, Place)>,
         /// Whether the key stands in the mapping already, so that its value is read and left out.
         again: bool,
@@ -142,9 +194,11 @@ impl<'l> Builder<'l> {
         Builder {
             limits,
             open: Vec::new(),
+            entries: Vec::new(),
+            items: Vec::new(),
             nodes: 0,
             duplicates: Vec::new(),
-            names: Names([const { None }; 64]),
+            names: Names([const { None }; NAMES]),
         }
     }
 
@@ -170,16 +224,12 @@ impl<'l> Builder<'l> {
         )
     }
 
-    /// The key whose value comes next.
+    /// The key whose value comes next, with its place.
     #[cfg(feature = "yaml")]
-    pub(super) fn pending_key(&self) -> Option<&Arc<str>> {
+    pub(super) fn pending_key(&self) -> Option<&(Arc<str>, Place)> {
         match self.open.last()? {
             Open {
-                items:
-                    Items::Mapping {
-                        key: Some((key, _)),
-                        ..
-                    },
+                items: Items::Mapping { key: Some(key), .. },
                 ..
             } => Some(key),
             _ => None,
@@ -190,7 +240,7 @@ impl<'l> Builder<'l> {
         self.open(
             place,
             Items::Mapping {
-                mapping: Mapping::default(),
+                from: self.entries.len(),
                 key: None,
                 again: false,
                 index: BTreeMap::new(),
@@ -199,7 +249,8 @@ impl<'l> Builder<'l> {
     }
 
     pub(super) fn open_sequence(&mut self, place: Place) -> Result<(), Refused> {
-        self.open(place, Items::Sequence(Vec::new()))
+        let from = self.items.len();
+        self.open(place, Items::Sequence { from })
     }
 
     fn open(&mut self, place: Place, items: Items) -> Result<(), Refused> {
@@ -228,6 +279,22 @@ impl<'l> Builder<'l> {
         Ok(())
     }
 
+    /// How many nodes were counted.
+    #[cfg(feature = "yaml")]
+    pub(super) fn count_so_far(&self) -> usize {
+        self.nodes
+    }
+
+    /// Forgets the tree that is being built, back to an earlier count.
+    #[cfg(feature = "yaml")]
+    pub(super) fn reset(&mut self, nodes: usize) {
+        self.nodes = nodes;
+        self.open.clear();
+        self.entries.clear();
+        self.items.clear();
+        self.duplicates.clear();
+    }
+
     /// The keys of the finished tree that stand twice.
     pub(super) fn take_duplicates(&mut self) -> Vec<Duplicate> {
         std::mem::take(&mut self.duplicates)
@@ -236,9 +303,21 @@ impl<'l> Builder<'l> {
     /// The path of what is being read.
     fn path(&self) -> FieldPath {
         let mut path = FieldPath::default();
+        // A list has the items up to where the next list inside it begins.
+        let mut ends: Vec<usize> = self
+            .open
+            .iter()
+            .filter_map(Open::first_item)
+            .skip(1)
+            .collect();
+        ends.push(self.items.len());
+        let mut ends = ends.into_iter();
         for open in &self.open {
             match &open.items {
-                Items::Sequence(items) => path.push(Segment::Index(items.len())),
+                Items::Sequence { from } => {
+                    let end = ends.next().unwrap_or_default();
+                    path.push(Segment::Index(end.saturating_sub(*from)));
+                }
                 Items::Mapping { key, .. } => {
                     if let Some((key, _)) = key {
                         path.push(Segment::Field(key.clone()));
@@ -256,7 +335,7 @@ impl<'l> Builder<'l> {
         let Some(Open {
             items:
                 Items::Mapping {
-                    mapping,
+                    from,
                     key,
                     again,
                     index,
@@ -266,7 +345,7 @@ impl<'l> Builder<'l> {
         else {
             return Ok(());
         };
-        let entries = &mapping.entries;
+        let entries = self.entries.get(*from..).unwrap_or_default();
         let earlier = if entries.len() < SEARCHED {
             entries.iter().position(|entry| entry.key == text)
         } else {
@@ -320,8 +399,10 @@ impl<'l> Builder<'l> {
     pub(super) fn finish(&mut self) -> Option<Node> {
         let open = self.open.pop()?;
         let value = match open.items {
-            Items::Sequence(items) => Value::Sequence(items),
-            Items::Mapping { mapping, .. } => Value::Mapping(mapping),
+            Items::Sequence { from } => Value::Sequence(self.items.drain(from..).collect()),
+            Items::Mapping { from, .. } => Value::Mapping(Mapping {
+                entries: self.entries.drain(from..).collect(),
+            }),
         };
         Some(Node::new(open.place, value))
     }
@@ -331,23 +412,17 @@ impl<'l> Builder<'l> {
         match self.open.last_mut() {
             None => return Some(node),
             Some(Open {
-                items: Items::Sequence(items),
+                items: Items::Sequence { .. },
                 ..
-            }) => items.push(node),
+            }) => self.items.push(node),
             Some(Open {
-                items:
-                    Items::Mapping {
-                        mapping,
-                        key,
-                        again,
-                        ..
-                    },
+                items: Items::Mapping { key, again, .. },
                 ..
             }) => {
                 if let Some((key, place)) = key.take()
                     && !*again
                 {
-                    mapping.entries.push(Entry {
+                    self.entries.push(Entry {
                         key,
                         place,
                         value: node,

@@ -3,39 +3,34 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use super::limits::Limits;
+use super::plain::{self, Start};
 use super::reader::{Builder, Refused, Root};
 use super::scalar;
 use super::tree::{Entry, Mapping, Node, Value};
 use crate::problem::{Place, excerpt};
 
-/// Reads a stream of YAML documents.
+/// Reads a stream of YAML documents: the plain ones line by line, the others by the full parser.
 pub(super) fn read(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
-    let mut reader = Reader {
-        builder: Builder::new(limits),
-        limits,
-        anchors: BTreeMap::new(),
-        pending: Vec::new(),
-        merges: Vec::new(),
-        alias_nodes: 0,
-    };
+    let mut reader = Reader::new(limits);
     let mut roots = Vec::new();
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event.map_err(|error| refused(&error, text))?;
-        if let Some(root) = reader.event(event, span)? {
-            let duplicates = reader.builder.take_duplicates();
-            roots.push((root, duplicates));
-        }
+    let mut start = Some(Start { at: 0, line: 1 });
+    while let Some(begin) = start {
+        let rest = plain::read(text, begin, &mut reader.builder, &mut roots);
+        start = reader.documents(text, rest, true, &mut roots)?;
     }
     Ok(roots)
 }
 
-fn refused(error: &ScanError, text: &str) -> Refused {
-    let marker = error.marker();
-    let place = place(marker.line(), marker.col()).min(end(text));
-    Refused::new(Some(place), format!("this is not YAML: {}", error.info()))
+/// The same by the full parser alone.
+pub(super) fn read_in_full(text: &str, limits: &Limits) -> Result<Vec<Root>, Refused> {
+    let mut reader = Reader::new(limits);
+    let mut roots = Vec::new();
+    let start = Start { at: 0, line: 1 };
+    reader.documents(text, start, false, &mut roots)?;
+    Ok(roots)
 }
 
 /// Where a text ends. The parser takes a last line without a line break for one that has it, and may point behind it.
@@ -43,20 +38,63 @@ fn end(text: &str) -> Place {
     let breaks = text.replace("\r\n", "\n");
     let mut lines = breaks.split(['\n', '\r']);
     let last = lines.next_back().unwrap_or_default();
-    place(lines.count() + 1, last.chars().count())
+    Place {
+        line: number(lines.count() + 1),
+        column: number(last.chars().count()).saturating_add(1),
+    }
 }
 
-fn place(line: usize, column: usize) -> Place {
-    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Place {
-        line: number(line.max(1)),
-        column: number(column).saturating_add(1),
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The lines of a text, found as far as somebody asked.
+struct Lines<'t> {
+    text: &'t str,
+    /// Where each begins.
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    fn new(text: &'t str) -> Lines<'t> {
+        Lines {
+            text,
+            starts: vec![0],
+        }
+    }
+
+    /// Where a line begins, counted from 1, and the text from there.
+    fn from(&mut self, line: usize) -> Option<(usize, &'t str)> {
+        let bytes = self.text.as_bytes();
+        while self.starts.len() < line {
+            let last = *self.starts.last()?;
+            let rest = bytes.get(last..)?;
+            let at = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'))?;
+            let length = if rest[at..].starts_with(b"\r\n") {
+                2
+            } else {
+                1
+            };
+            self.starts.push(last + at + length);
+        }
+        let start = *self.starts.get(line.checked_sub(1)?)?;
+        Some((start, self.text.get(start..)?))
+    }
+
+    /// Where the document begins whose first line this is, if `---` says so.
+    fn marked(&mut self, line: usize) -> Option<usize> {
+        let (start, text) = self.from(line)?;
+        let after = text.strip_prefix("---")?;
+        let ends = after.is_empty() || after.starts_with([' ', '\t', '\n', '\r']);
+        ends.then_some(start)
     }
 }
 
 struct Reader<'l> {
     builder: Builder<'l>,
     limits: &'l Limits,
+    /// The line of the text that is the parser's first.
+    first_line: u32,
     /// Finished nodes that an alias may name, with their size.
     anchors: BTreeMap<usize, (Node, usize)>,
     /// The anchor of each open mapping or sequence, 0 for none.
@@ -66,9 +104,76 @@ struct Reader<'l> {
     alias_nodes: usize,
 }
 
-impl Reader<'_> {
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<Option<Node>, Refused> {
-        let place = place(span.start.line(), span.start.col());
+impl<'l> Reader<'l> {
+    fn new(limits: &'l Limits) -> Reader<'l> {
+        Reader {
+            builder: Builder::new(limits),
+            limits,
+            first_line: 1,
+            anchors: BTreeMap::new(),
+            pending: Vec::new(),
+            merges: Vec::new(),
+            alias_nodes: 0,
+        }
+    }
+
+    /// Reads documents from `start` on: all, or up to the first that begins with `---` at which another reader may go on,
+    /// which is told then.
+    fn documents(
+        &mut self,
+        text: &str,
+        start: Start,
+        one: bool,
+        roots: &mut Vec<Root>,
+    ) -> Result<Option<Start>, Refused> {
+        let text = text.get(start.at..).unwrap_or_default();
+        self.first_line = start.line;
+        let mut lines = Lines::new(text);
+        for event in Parser::new_from_str(text) {
+            let (event, span) = event.map_err(|error| self.refused(&error, text))?;
+            let ended = event == Event::DocumentEnd;
+            if let Some(root) = self.event(event, span, &mut lines)? {
+                roots.push((root, self.builder.take_duplicates()));
+            }
+            // Tags and anchors end with their document, so nothing of this one is known in the next.
+            if one
+                && ended
+                && let Some(at) = lines.marked(span.start.line()).filter(|at| *at > 0)
+            {
+                return Ok(Some(Start {
+                    at: start.at + at,
+                    line: self.place(span.start).line,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn place(&self, mark: Marker) -> Place {
+        Place {
+            line: number(mark.line().max(1)).saturating_add(self.first_line - 1),
+            column: number(mark.col()).saturating_add(1),
+        }
+    }
+
+    fn refused(&self, error: &ScanError, text: &str) -> Refused {
+        let mut end = end(text);
+        end.line = end.line.saturating_add(self.first_line - 1);
+        let place = self.place(*error.marker()).min(end);
+        // The parser remembers anchors of earlier documents, which are as unknown as any other.
+        if error.info() == "while parsing node, found unknown anchor" {
+            return unknown_anchor(place);
+        }
+        Refused::new(Some(place), format!("this is not YAML: {}", error.info()))
+    }
+
+    fn event(
+        &mut self,
+        event: Event<'_>,
+        span: Span,
+        lines: &mut Lines<'_>,
+    ) -> Result<Option<Node>, Refused> {
+        let place = self.place(span.start);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
@@ -82,10 +187,7 @@ impl Reader<'_> {
             }
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor) else {
-                    return Err(Refused::new(
-                        Some(place),
-                        "this alias names an anchor that is not finished yet",
-                    ));
+                    return Err(unknown_anchor(place));
                 };
                 self.alias_nodes = self.alias_nodes.saturating_add(*size);
                 if self.alias_nodes > self.limits.alias_nodes {
@@ -107,6 +209,7 @@ impl Reader<'_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.start(place, anchor, tag.as_deref(), "seq")?;
+                let place = self.first_dash(place, span.start.line(), lines);
                 self.builder.open_sequence(place).map(|()| None)
             }
             Event::MappingStart(anchor, tag) => {
@@ -132,6 +235,28 @@ impl Reader<'_> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {
                 Ok(None)
             }
+        }
+    }
+
+    /// Where a list begins. For one whose dashes stand below the key that it belongs to, the parser names what follows the
+    /// first of them.
+    fn first_dash(&self, place: Place, line: usize, lines: &mut Lines<'_>) -> Place {
+        let Some((_, key)) = self.builder.pending_key() else {
+            return place;
+        };
+        // Nothing but spaces stands before such a dash.
+        let before = usize::try_from(key.column - 1).unwrap_or(usize::MAX);
+        let dash = lines.from(line).is_some_and(|(_, text)| {
+            let rest = text.trim_start_matches(' ');
+            text.len() - rest.len() == before && rest.starts_with('-')
+        });
+        if dash && place.line > key.line {
+            Place {
+                line: place.line,
+                column: key.column,
+            }
+        } else {
+            place
         }
     }
 
@@ -173,7 +298,7 @@ impl Reader<'_> {
         if self
             .builder
             .pending_key()
-            .is_some_and(|key| &**key == MERGE)
+            .is_some_and(|(key, _)| &**key == MERGE)
             && let Some(merges) = self.merges.last_mut()
         {
             merges.push(node.clone());
@@ -236,6 +361,13 @@ impl Reader<'_> {
         }
         Ok(Node::new(node.place(), Value::Mapping(Mapping { entries })))
     }
+}
+
+fn unknown_anchor(place: Place) -> Refused {
+    Refused::new(
+        Some(place),
+        "this alias names no anchor whose value ends before it in the same document",
+    )
 }
 
 /// The merge key inside the reader. No text holds a NUL, so no key that a user writes is this one.

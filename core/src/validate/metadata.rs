@@ -39,7 +39,7 @@ const NUMBERS: &[&str] = &["generation", "deletionGracePeriodSeconds"];
 
 pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     // Paths are made where something is wrong, which is rare.
-    let path = FieldPath::default().field("metadata");
+    let path = || FieldPath::default().field("metadata");
     let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
         out.add(Severity::Refused, rule, field, message);
     };
@@ -49,7 +49,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     else {
         refuse(
             "required",
-            path.field("name"),
+            path().field("name"),
             "is required and missing".to_owned(),
         );
         return;
@@ -57,7 +57,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     if metadata.as_mapping().is_none() {
         refuse(
             "type",
-            path,
+            path(),
             format!("expected a mapping, found a {}", metadata.type_name()),
         );
         return;
@@ -72,7 +72,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
             out.add(
                 Severity::Unknown,
                 "unknown field",
-                path.field(&entry.key),
+                path().field(&entry.key),
                 message,
             );
         }
@@ -80,7 +80,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
     let mut refuse = |rule: &'static str, field: FieldPath, message: String| {
         out.add(Severity::Refused, rule, field, message);
     };
-    let field = || path.field("name");
+    let field = || path().field("name");
     match metadata.get("name").map(Node::value) {
         None | Some(Value::Null) => {
             refuse("required", field(), "is required and missing".to_owned())
@@ -122,7 +122,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
         }
         Some(_) => refuse("type", field(), not_text(metadata, "name")),
     }
-    let field = || path.field("namespace");
+    let field = || path().field("namespace");
     match metadata.get("namespace").map(Node::value) {
         None | Some(Value::Null) => {}
         Some(Value::String(namespace)) if namespace.is_empty() => {}
@@ -161,7 +161,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
             if !holds {
                 let found = metadata.get(name).map_or("null", Node::type_name);
                 let message = format!("expected {expected}, found a {found}");
-                refuse("type", path.field(name), message);
+                refuse("type", path().field(name), message);
             }
         }
     }
@@ -169,7 +169,7 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
         && !matches!(owners.value(), Value::Null | Value::Sequence(_))
     {
         let message = format!("expected a list, found a {}", owners.type_name());
-        refuse("type", path.field("ownerReferences"), message);
+        refuse("type", path().field("ownerReferences"), message);
     }
     if let Some(finalizers) = metadata.get("finalizers") {
         let texts = match finalizers.value() {
@@ -179,11 +179,11 @@ pub(super) fn judge(kind: Kind, root: &Node, out: &mut Findings<'_>) {
         };
         if !texts {
             let message = "expected a list of strings".to_owned();
-            refuse("type", path.field("finalizers"), message);
+            refuse("type", path().field("finalizers"), message);
         }
     }
     for name in ["labels", "annotations"] {
-        let labels = || path.field(name);
+        let labels = || path().field(name);
         match metadata.get(name).map(Node::value) {
             None | Some(Value::Null) => {}
             Some(Value::Mapping(mapping)) => {

@@ -127,6 +127,9 @@ fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
     {
         return Vec::new();
     }
+    if surely_differ(nodes, unique) {
+        return Vec::new();
+    }
     let mut seen: BTreeMap<Vec<Option<String>>, usize> = BTreeMap::new();
     let mut found = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -148,6 +151,28 @@ fn duplicates(nodes: &[Node], unique: &Unique) -> Vec<(usize, String)> {
         }
     }
     found
+}
+
+/// Lists up to this length are compared item by item before anything is copied.
+const FEW: usize = 8;
+
+/// Whether a glance tells that no two items are the same, as it is with most lists.
+fn surely_differ(nodes: &[Node], unique: &Unique) -> bool {
+    let differ = |a: Option<&Node>, b: Option<&Node>| match (a, b) {
+        (Some(a), Some(b)) => matches!((a.as_str(), b.as_str()), (Some(a), Some(b)) if a != b),
+        (None, None) => false,
+        _ => true,
+    };
+    let two = |a: &Node, b: &Node| match unique {
+        Unique::No => true,
+        Unique::Values => differ(Some(a), Some(b)),
+        Unique::Keys(keys) => keys.iter().any(|key| differ(a.get(key), b.get(key))),
+    };
+    nodes.len() <= FEW
+        && nodes
+            .iter()
+            .enumerate()
+            .all(|(at, a)| nodes.iter().skip(at + 1).all(|b| two(a, b)))
 }
 
 fn scalar(node: &Node) -> String {
