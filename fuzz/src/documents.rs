@@ -1,8 +1,8 @@
-//! Any bytes read as manifests: within the limits, places inside the text, the same again from what was read, and
-//! everything that follows is total.
+//! Any bytes read as manifests: within the limits, places inside the text, the same again from what was read, the same by the
+//! full parser alone, and everything that follows is total.
 
 use gatepost::controller::Controller;
-use gatepost::document::{Document, Limits, Node, Value, read};
+use gatepost::document::{Document, Limits, Node, Value, read, read_in_full};
 use gatepost::key::Channel;
 use gatepost::manifest;
 use gatepost::problem::{Place, Problem};
@@ -19,6 +19,7 @@ pub fn holds(text: &[u8]) {
     limits.nodes = 20_000;
     limits.alias_nodes = 1_000;
     limits.objects = 200;
+    like_the_full_parser(text, &limits);
     if let Ok(documents) = read(&"fuzz".into(), text, &limits) {
         let nodes: usize = documents
             .iter()
@@ -46,6 +47,17 @@ pub fn holds(text: &[u8]) {
         let statuses = resolution.statuses(&Facts::ideal());
         let _ = statuses.changes(&collected.resources, Timestamp::from_unix_seconds(0));
     }
+}
+
+/// Plain YAML is read line by line, with the values, the places and the errors of the full parser.
+fn like_the_full_parser(text: &[u8], limits: &Limits) {
+    let source = "fuzz".into();
+    let (one, other) = (
+        read(&source, text, limits),
+        read_in_full(&source, text, limits),
+    );
+    // `Debug` shows every place.
+    assert_eq!(format!("{one:?}"), format!("{other:?}"));
 }
 
 /// Counts the nodes of a tree; all lie in the text and no deeper than allowed.

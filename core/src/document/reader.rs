@@ -72,7 +72,7 @@ fn read_by(
             return Err(Refused::new(Some(place), "the text is not UTF-8"));
         }
     };
-    if let Some(at) = text.bytes().position(|byte| byte == 0) {
+    if let Some(at) = text.find('\0') {
         let place = place_of(&text.as_bytes()[..at]);
         return Err(Refused::new(Some(place), "a NUL byte is not text"));
     }

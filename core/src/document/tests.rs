@@ -85,6 +85,34 @@ fn an_anchor_of_an_earlier_document_is_unknown() {
     same(text, &Limits::default());
 }
 
+#[test]
+fn a_list_begins_at_its_first_dash() {
+    for anchor in ["", "&x "] {
+        for (list, place) in [
+            ("   -   a", "4:4"),
+            ("   -\n     a: b", "4:4"),
+            ("   - # c\n     a: b", "4:4"),
+            ("     - a", "4:6"),
+            ("    [a]", "4:5"),
+            ("\n   - - a", "5:4"),
+        ] {
+            for end in ["\n", "\r\n"] {
+                let text = format!("---\nspec:\n   list:\n{list}\n   b: {anchor}c\n");
+                let text = text.replace('\n', end);
+                let documents = read(&"text".into(), text.as_bytes(), &Limits::default());
+                let documents = documents.expect("it is YAML");
+                let list = documents[0]
+                    .root()
+                    .get("spec")
+                    .and_then(|spec| spec.get("list"));
+                let found = list.expect("a list").place().to_string();
+                assert_eq!(found, place, "{text:?}");
+                same(&text, &Limits::default());
+            }
+        }
+    }
+}
+
 /// What lines are made of, plain and not.
 const FRAGMENTS: &[&str] = &[
     "a: b",
