@@ -266,7 +266,7 @@ impl Kind {
     pub fn from_group_kind(group: &str, kind: &str) -> Option<Kind> {
         KINDS
             .iter()
-            .find(|row| row.1 == group && row.2 == kind)
+            .find(|row| row.2 == kind && row.1 == group)
             .map(|row| row.0)
     }
 

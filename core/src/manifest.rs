@@ -1,5 +1,6 @@
 //! Files and streams → documents → resources, problems collected.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -145,7 +146,6 @@ pub fn collect(
 ) -> Collected {
     let mut collected = Collected::default();
     let mut skipped: BTreeMap<(String, String), (usize, Arc<str>, Place)> = BTreeMap::new();
-    let mut first: BTreeMap<ObjectKey, (Arc<str>, Place)> = BTreeMap::new();
     let mut objects = 0_usize;
     for load in loads {
         collected.unreadable |= !load.problems.is_empty();
@@ -168,22 +168,26 @@ pub fn collect(
                     continue;
                 }
             };
-            let key = key(kind, &document);
-            if let Some(key) = &key {
-                let at = (document.source().clone(), document.root().place());
-                if let Some((source, place)) = first.get(key) {
-                    let message = format!(
-                        "the same object stands at {source}:{place} already, so both are refused"
-                    );
-                    let field = FieldPath::default().field("metadata");
-                    collected
-                        .problems
-                        .push(problem(&document, Level::Error, &field, message));
-                    collected.resources.remove(key);
-                    collected.refused.insert(key.clone());
-                    continue;
+            if let Some(key) = key(kind, &document) {
+                match collected.documents.entry(key) {
+                    Entry::Vacant(place) => {
+                        place.insert(document.clone());
+                    }
+                    Entry::Occupied(earlier) => {
+                        let (source, place) =
+                            (earlier.get().source(), earlier.get().root().place());
+                        let message = format!(
+                            "the same object stands at {source}:{place} already, so both are refused"
+                        );
+                        let field = FieldPath::default().field("metadata");
+                        collected
+                            .problems
+                            .push(problem(&document, Level::Error, &field, message));
+                        collected.resources.remove(earlier.key());
+                        collected.refused.insert(earlier.key().clone());
+                        continue;
+                    }
                 }
-                first.insert(key.clone(), at);
             }
             let fresh;
             let known = load
@@ -205,10 +209,7 @@ pub fn collect(
                 Some(resource) => {
                     collected.resources.insert(resource.clone());
                 }
-                None => collected.refused.extend(key.clone()),
-            }
-            if let Some(key) = key {
-                collected.documents.insert(key, document);
+                None => collected.refused.extend(key(kind, &document)),
             }
         }
     }

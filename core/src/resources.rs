@@ -1,5 +1,6 @@
 //! Objects by key: what resolution works on.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -264,9 +265,18 @@ impl Resources {
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
         let key = resource.key.clone();
         let of_kind = self.kinds.entry(key.kind).or_default();
-        // The key is the new resource's, so that the old one's goes with it.
-        let old = of_kind.remove(&key);
-        of_kind.insert(key.clone(), resource.clone());
+        let old = match of_kind.entry(key.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(resource.clone());
+                None
+            }
+            // The key is the new resource's, so that the old one's goes with it.
+            Entry::Occupied(place) => {
+                let old = place.remove();
+                of_kind.insert(key.clone(), resource.clone());
+                Some(old)
+            }
+        };
         self.forget_slice(old.as_deref());
         if let Some(service) = service_of(&resource) {
             let names = self.slices.entry(service).or_default();
