@@ -34,6 +34,28 @@ impl Coverage {
         }
     }
 
+    /// What a file says, see [`Coverage::lines`].
+    pub fn from_lines(text: &str) -> Coverage {
+        let mut coverage = Coverage::default();
+        for line in text.lines() {
+            let mut parts = line.splitn(3, '\t');
+            let mut count = || parts.next()?.parse().ok();
+            if let (Some(kept), Some(broken)) = (count(), count())
+                && let Some(rule) = parts.next()
+            {
+                coverage.0.insert(rule.to_owned(), (kept, broken));
+            }
+        }
+        coverage
+    }
+
+    /// A line for each rule: how often it was kept and broken, and which it is.
+    pub fn lines(&self) -> String {
+        let line =
+            |(rule, (kept, broken)): (&String, &(u64, u64))| format!("{kept}\t{broken}\t{rule}\n");
+        self.0.iter().map(line).collect()
+    }
+
     /// Adds what another has seen.
     pub fn add(&mut self, other: &Coverage) {
         for (key, (kept, broken)) in &other.0 {
@@ -66,6 +88,30 @@ fn child(path: &str, name: &str) -> String {
         name.to_owned()
     } else {
         format!("{path}.{name}")
+    }
+}
+
+/// The schemas that carry a rule with a message, with the names of those rules.
+pub fn schemas_with<'s>(crd: &'s Crd, message: &str) -> Vec<(String, &'s Value)> {
+    let mut found = Vec::new();
+    find(&crd.schema, "", message, &mut |path, schema| {
+        found.push((key(crd, path, message), schema));
+    });
+    found
+}
+
+fn find<'s>(schema: &'s Value, path: &str, message: &str, found: &mut impl FnMut(&str, &'s Value)) {
+    if path == "status" {
+        return;
+    }
+    if rules(schema).any(|one| one == message) {
+        found(path, schema);
+    }
+    for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+        find(schema, &child(path, name), message, found);
+    }
+    if let Some(items) = schema.get("items") {
+        find(items, &format!("{path}[]"), message, found);
     }
 }
 

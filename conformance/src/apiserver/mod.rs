@@ -4,4 +4,6 @@ mod aimed;
 pub mod answer;
 pub mod client;
 pub mod coverage;
+mod filters;
+pub mod kubernetes;
 pub mod objects;

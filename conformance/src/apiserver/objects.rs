@@ -201,7 +201,11 @@ impl<'c> Objects<'c> {
     /// A new state of an object that is there.
     pub fn change(&self, object: &Value, rng: &mut StdRng) -> Value {
         let mut object = object.clone();
-        self.bend(&mut object, rng);
+        if rng.random_bool(0.4) {
+            self.aim(&mut object, rng);
+        } else {
+            self.bend(&mut object, rng);
+        }
         object
     }
 

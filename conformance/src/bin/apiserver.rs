@@ -14,6 +14,7 @@ use gatepost::validate::{validate, validate_update};
 use gatepost_conformance::apiserver::answer::{self, Answer};
 use gatepost_conformance::apiserver::client::Client;
 use gatepost_conformance::apiserver::coverage::Coverage;
+use gatepost_conformance::apiserver::kubernetes::{self, Outcome};
 use gatepost_conformance::apiserver::objects::Objects;
 use gatepost_conformance::upstream::{self, Crd};
 use rand::rngs::StdRng;
@@ -28,6 +29,9 @@ struct Options {
     /// The channel of the CRDs that the server has.
     #[arg(long)]
     experimental: bool,
+    /// Compare objects of Kubernetes' own kinds, as far as gatepost reads them.
+    #[arg(long)]
+    kubernetes: bool,
     /// How many objects to compare.
     #[arg(long, default_value_t = 10_000)]
     objects: u64,
@@ -40,7 +44,7 @@ struct Options {
     /// Disagreements to print.
     #[arg(long, default_value_t = 20)]
     show: usize,
-    /// Writes how often each rule was kept and broken to this file.
+    /// Adds how often each rule was kept and broken to this file.
     #[arg(long)]
     coverage: Option<PathBuf>,
 }
@@ -70,22 +74,29 @@ struct Kind<'c> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.kubernetes {
+        return own_kinds(&options).unwrap_or_else(|error| {
+            println!("{error}");
+            ExitCode::FAILURE
+        });
+    }
     match run(&options) {
         Ok(report) => {
             for text in report.disagreements.iter().take(options.show) {
                 println!("{text}\n");
             }
-            let (mut both, mut all) = (0, 0);
-            let mut lines = Vec::new();
-            for (rule, (kept, broken)) in &report.coverage.0 {
-                all += 1;
-                both += u64::from(*kept > 0 && *broken > 0);
-                lines.push(format!("{kept}\t{broken}\t{rule}\n"));
-            }
-            if let Some(file) = &options.coverage
-                && let Err(error) = std::fs::write(file, lines.concat())
-            {
-                println!("{}: {error}", file.display());
+            let all = report.coverage.0.len();
+            let seen = report.coverage.0.values();
+            let both = seen
+                .filter(|(kept, broken)| *kept > 0 && *broken > 0)
+                .count();
+            if let Some(file) = &options.coverage {
+                let before = std::fs::read_to_string(file).unwrap_or_default();
+                let mut sum = Coverage::from_lines(&before);
+                sum.add(&report.coverage);
+                if let Err(error) = std::fs::write(file, sum.lines()) {
+                    println!("{}: {error}", file.display());
+                }
             }
             let (spoken, messages) = by_message(&report.coverage);
             println!("by message: {spoken} of {messages} rules from both sides");
@@ -107,6 +118,45 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Compares objects of Kubernetes' own kinds, and prints how often the server alone refuses, by reason.
+fn own_kinds(options: &Options) -> std::io::Result<ExitCode> {
+    let mut client = Client::connect(&options.address)?;
+    let subjects = kubernetes::subjects();
+    let (mut same, mut wrong) = (0_u64, 0_usize);
+    let mut lax: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in options.seed..options.seed + options.objects {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let subject = &subjects[rng.random_range(0..subjects.len())];
+        let object = subject.make(&mut rng);
+        match kubernetes::compare(subject.path, &object, &mut client)? {
+            Outcome::Same => same += 1,
+            Outcome::Lax(reason) => {
+                *lax.entry(format!("{} {reason}", object["kind"]))
+                    .or_default() += 1;
+            }
+            Outcome::Wrong(text) => {
+                wrong += 1;
+                if wrong <= options.show {
+                    println!("seed {seed}: {text}\n");
+                }
+            }
+        }
+    }
+    for (reason, count) in &lax {
+        println!("{count}\t{reason}");
+    }
+    println!(
+        "{} objects of Kubernetes' kinds: {same} alike, {} refused by the server alone, {wrong} wrong",
+        options.objects,
+        lax.values().sum::<u64>()
+    );
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// How many rules were kept and broken at whatever place, and how many there are.
