@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use gatepost::rule::{Backend, BackendFilters, Backends, InvalidBackend};
+use gatepost_benches::selection::backends;
 use gatepost_benches::shapes::{Shape, Workload};
 use gatepost_benches::subjects::gatepost::{Buffers, Gatepost, routes, target};
 use gatepost_benches::subjects::{Mode, Subject};
@@ -61,17 +61,7 @@ fn find(criterion: &mut Criterion) {
 fn pick(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pick");
     for count in [2_u16, 10, 100] {
-        let weights = [90, 10, 1, 2, 3, 5, 10, 20, 1, 7, 50];
-        let entries = (0..count).map(|index| Backend {
-            index,
-            weight: weights[usize::from(index) % weights.len()],
-            destination: Err(InvalidBackend {
-                reason: "BackendNotFound",
-                message: "only picked, never asked".into(),
-            }),
-            filters: BackendFilters::default(),
-        });
-        let backends = Backends::new(entries.collect());
+        let backends = backends(count);
         let mut ticket = 0_u64;
         group.bench_function(format!("{count} backends"), |bench| {
             bench.iter(|| {

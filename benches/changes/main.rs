@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use gatepost::pattern::{Pattern, PatternLimits};
-use gatepost::rule::{Matches, PathMatch, Route, Routes, Rule};
+use gatepost::rule::Routes;
 use gatepost::table::RouteTable;
+use gatepost_benches::changes::changed;
 use gatepost_benches::shapes::{Shape, Workload};
 use gatepost_benches::subjects::gatepost::{input, routes};
+use serde::Serialize;
 
 /// Measure changes of a table
 #[derive(Debug, Parser)]
@@ -26,24 +27,55 @@ struct Arguments {
     /// How many changes are measured
     #[arg(long, default_value_t = 101)]
     changes: usize,
+    /// Print a JSON line for each
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured of one table
+#[derive(Serialize)]
+struct Line {
+    shape: Shape,
+    rules: usize,
+    build_ms: f64,
+    microseconds: f64,
+    lowest: f64,
+    p90: f64,
+    highest: f64,
 }
 
 fn main() {
     let arguments = Arguments::parse();
-    println!(
-        "{:<6} {:>8} {:>12} {:>12} {:>12} {:>12}",
-        "shape", "rules", "build ms", "median µs", "lowest", "highest"
-    );
+    if !arguments.json {
+        println!(
+            "{:<10} {:>8} {:>12} {:>12} {:>12} {:>12} {:>12}",
+            "shape", "rules", "build ms", "median µs", "lowest", "p90", "highest"
+        );
+    }
     for &shape in &arguments.shape {
         for &rules in &arguments.rules {
-            measure(shape, rules, arguments.changes);
+            let line = measure(shape, rules, arguments.changes.max(1));
+            if arguments.json {
+                println!("{}", serde_json::to_string(&line).expect("plain data"));
+                continue;
+            }
+            println!(
+                "{:<10} {:>8} {:>12.1} {:>12.1} {:>12.1} {:>12.1} {:>12.1}",
+                format!("{:?}", line.shape).to_lowercase(),
+                line.rules,
+                line.build_ms,
+                line.microseconds,
+                line.lowest,
+                line.p90,
+                line.highest
+            );
         }
     }
 }
 
-fn measure(shape: Shape, rules: usize, changes: usize) {
+fn measure(shape: Shape, rules: usize, changes: usize) -> Line {
     let workload = Workload::new(shape, rules, 1);
-    let hostname = (shape == Shape::Hosts).then_some("*.bench.example");
+    let hostname = shape.listener();
     let (resolved, _) = routes(&workload);
     let mut all: Routes = resolved.iter().cloned().collect();
     let clock = Instant::now();
@@ -61,51 +93,13 @@ fn measure(shape: Shape, rules: usize, changes: usize) {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    println!(
-        "{:<6} {rules:>8} {build:>12.1} {:>12.1} {:>12.1} {:>12.1}",
-        format!("{shape:?}").to_lowercase(),
-        times[times.len() / 2],
-        times[0],
-        times[times.len() - 1]
-    );
-}
-
-/// A route whose first rule matches something else.
-fn changed(route: &Route, number: usize) -> Route {
-    let mut route = route.clone();
-    let Some(first) = route.rules.first_mut() else {
-        return route;
-    };
-    let mut rule = Rule::clone(first);
-    match &mut rule.matches {
-        Matches::Http(matches) => {
-            for one in matches {
-                let longer =
-                    |path: &[u8]| [path, format!("/new-{number}").as_bytes()].concat().into();
-                one.path = match &one.path {
-                    PathMatch::Exact(path) => PathMatch::Exact(longer(path)),
-                    // Rules that are told apart by fields stay on their path.
-                    PathMatch::Prefix(path) if one.headers.is_empty() && one.query.is_empty() => {
-                        PathMatch::Prefix(longer(path))
-                    }
-                    PathMatch::Prefix(path) => {
-                        one.query.clear();
-                        PathMatch::Prefix(path.clone())
-                    }
-                    PathMatch::Pattern(pattern) => PathMatch::Pattern(
-                        Pattern::parse(
-                            &format!("{}-{number}", pattern.as_str()),
-                            &PatternLimits::default(),
-                        )
-                        .expect("as sound as before"),
-                    ),
-                };
-                one.method = Some(http::Method::PUT);
-            }
-        }
-        Matches::Grpc(matches) => matches.iter_mut().for_each(|one| one.method = None),
-        Matches::Connection => {}
+    Line {
+        shape,
+        rules,
+        build_ms: build,
+        microseconds: times[times.len() / 2],
+        lowest: times[0],
+        p90: times[times.len() * 9 / 10],
+        highest: times[times.len() - 1],
     }
-    *first = Arc::new(rule);
-    route
 }

@@ -56,6 +56,13 @@ pub enum Shape {
     Grpc,
 }
 
+impl Shape {
+    /// The hostname of the listener that the shape's routes hang on.
+    pub fn listener(self) -> Option<&'static str> {
+        (self == Shape::Hosts).then_some("*.bench.example")
+    }
+}
+
 /// What one rule asks of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Path {

@@ -18,7 +18,7 @@ fn the_request_path_does_not_allocate() {
     for &shape in Shape::value_variants() {
         let workload = Workload::new(shape, 300, 1);
         let (resolved, _) = routes(&workload);
-        let hostname = (shape == Shape::Hosts).then_some("*.bench.example");
+        let hostname = shape.listener();
         let table = build(&resolved, hostname);
         let mut scratch = table.scratch();
         let mut buffer = Vec::with_capacity(4_096);

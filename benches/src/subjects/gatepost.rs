@@ -46,8 +46,17 @@ impl<'w> Gatepost<'w> {
         numbers: &Numbers,
         targets: Targets<'w>,
     ) -> Gatepost<'w> {
-        let hostname = (workload.shape == Shape::Hosts).then_some("*.bench.example");
-        let table = build(routes, hostname);
+        let table = build(routes, workload.shape.listener());
+        Gatepost::of(workload, table, numbers, targets)
+    }
+
+    /// Looks up in a table that was built of the workload's routes.
+    pub fn of(
+        workload: &'w Workload,
+        table: RouteTable,
+        numbers: &Numbers,
+        targets: Targets<'w>,
+    ) -> Gatepost<'w> {
         let numbers = table.rules().map(|(route, rule)| {
             numbers
                 .get(&(route.name.clone(), rule.index))

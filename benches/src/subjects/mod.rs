@@ -1,10 +1,15 @@
 //! The matchers that are measured.
 
 pub mod gatepost;
+#[cfg(feature = "peers")]
 pub mod host_map;
+#[cfg(feature = "peers")]
 pub mod list;
+#[cfg(feature = "peers")]
 pub mod new_many;
+#[cfg(feature = "peers")]
 pub mod paths;
+#[cfg(feature = "peers")]
 pub mod probe;
 
 use clap::ValueEnum;
