@@ -8,7 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatepost/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help build demo test format clippy unit documentation wasm deny fuzz ffi python performance h2spec conformance conformance-part
+.PHONY: help build demo test format clippy unit documentation wasm instructions deny fuzz ffi python performance h2spec conformance conformance-part
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -39,6 +39,9 @@ wasm: ## core compiles for wasm32-unknown-unknown
 	@./scripts/tool wasm32
 	$(CARGO) check --locked -p gatepost --target wasm32-unknown-unknown
 	$(CARGO) check --locked -p gatepost --no-default-features --target wasm32-unknown-unknown
+
+instructions: ## count instructions of requests and changes, and hold them against what is committed (no timing)
+	@./scripts/instructions
 
 python: ## build the Python wheel, install it into a clean environment, check stubs, types and behaviour
 	@./scripts/python
