@@ -1,6 +1,7 @@
 //! Places in files, paths of fields, and problems that name both.
 
-use std::fmt::{self, Write};
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 /// A line and a column, both counted from 1; the column counts characters.
@@ -113,15 +114,30 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// A name that a user may have chosen, on one line: control characters are escaped.
+/// A name that a user may have chosen, on one line.
 fn plain(name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    name.chars().try_for_each(|character| {
-        if character.is_control() {
-            write!(f, "{}", character.escape_debug())
-        } else {
-            f.write_char(character)
-        }
-    })
+    f.write_str(&one_line(name))
+}
+
+/// A text on one line: control characters are escaped, so that it can neither break lines nor speak to a terminal. Copied only
+/// if there are any.
+///
+/// ```
+/// assert_eq!(gatepost::problem::one_line("a\nb"), r"a\nb");
+/// ```
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().flat_map(|character| {
+        let control = character.is_control();
+        let escape = control.then(|| character.escape_debug());
+        escape
+            .into_iter()
+            .flatten()
+            .chain((!control).then_some(character))
+    });
+    Cow::Owned(escaped.collect())
 }
 
 /// How bad a problem is.
@@ -180,18 +196,18 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.source)?;
+        write!(f, "{}:", one_line(&self.source))?;
         if let Some(place) = self.place {
             write!(f, "{place}:")?;
         }
         write!(f, " {}:", self.level)?;
         if let Some(object) = &self.object {
-            write!(f, " {object}:")?;
+            write!(f, " {}:", one_line(object))?;
         }
         if let Some(field) = self.field.as_ref().filter(|field| !field.0.is_empty()) {
             write!(f, " {field}:")?;
         }
-        write!(f, " {}", self.message)
+        write!(f, " {}", one_line(&self.message))
     }
 }
 
@@ -222,5 +238,17 @@ mod tests {
             .field("a\nb")
             .key("k/ü\r");
         assert_eq!(path.to_string(), "me\\u{1b}[2Jta.a\\nb[k/ü\\r]");
+    }
+
+    #[test]
+    fn a_problem_is_one_line_whatever_the_file_is_called() {
+        let problem = Problem {
+            object: Some("Service/a\u{7f}".to_owned()),
+            ..Problem::error(&"a\n.yaml".into(), None, "not \u{1b}[2J")
+        };
+        assert_eq!(
+            problem.to_string(),
+            r"a\n.yaml: error: Service/a\u{7f}: not \u{1b}[2J"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What was wrong, as a list with places.
 
-use gatepost::problem::{Level, Problem};
+use gatepost::problem::{Level, Problem, one_line};
 
 use crate::code::{Code, GATEPOST_E_ARGUMENT, GATEPOST_E_INTERNAL, GATEPOST_END, GATEPOST_OK};
 use crate::guard;
@@ -127,7 +127,7 @@ impl Error {
             },
             line: problem.place.map_or(0, |place| place.line),
             column: problem.place.map_or(0, |place| place.column),
-            message: Terminated::new(&problem.message),
+            message: Terminated::new(&one_line(&problem.message)),
             source: Terminated::new(&problem.source),
             object: Terminated::new(problem.object.as_deref().unwrap_or_default()),
             field: Terminated::new(
@@ -145,12 +145,14 @@ impl Error {
     }
 
     fn push(&mut self, code: Code, message: &str) {
+        // It may repeat what the caller said.
+        let message = one_line(message);
         self.entries.push(Entry {
             code,
             level: GATEPOST_ERROR,
             line: 0,
             column: 0,
-            message: Terminated::new(message),
+            message: Terminated::new(&message),
             source: Terminated::new(""),
             object: Terminated::new(""),
             field: Terminated::new(""),

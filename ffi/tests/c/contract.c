@@ -377,6 +377,11 @@ static void errors(void) {
   CHECK(gatepost_error_get(error, 0, &info) == GATEPOST_OK);
   CHECK(strstr(info.message.ptr, "shop/wg") != NULL && strstr(info.message.ptr, "shop/gw") != NULL);
   gatepost_error_free(error);
+  /* One line, whatever was asked for. */
+  CHECK(gatepost_resolution_table(resolution, str("a\nb"), str("\x1b[2J"), &table, &error) == GATEPOST_E_UNKNOWN);
+  CHECK(gatepost_error_get(error, 0, &info) == GATEPOST_OK && strstr(info.message.ptr, "a\\nb/\\u{1b}[2J") != NULL);
+  CHECK(strpbrk(info.display.ptr, "\n\x1b") == NULL);
+  gatepost_error_free(error);
   gatepost_resolution_free(resolution);
   gatepost_resources_free(resources);
 }
