@@ -21,11 +21,12 @@ pub(super) struct Served {
 }
 
 /// One match of one rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
-    pub(super) served: Served,
+    rule: u32,
+    position: u16,
     /// The method's number in the upper four bits, the number of conditions in the others.
-    pub(super) asks: u16,
+    asks: u16,
 }
 
 /// Instead of a method: the whole match is put to the request, not the conditions.
@@ -33,6 +34,27 @@ pub(super) const WHOLE: u16 = 15;
 const COUNT: u16 = 0x0fff;
 
 impl Candidate {
+    pub(super) fn new(Served { rule, position }: Served, asks: u16) -> Candidate {
+        Candidate {
+            rule,
+            position,
+            asks,
+        }
+    }
+
+    /// A match that every request fits whose path does.
+    pub(super) fn plain(served: Served) -> Candidate {
+        Candidate::new(served, method::ANY << 12)
+    }
+
+    #[inline]
+    pub(super) fn served(self) -> Served {
+        Served {
+            rule: self.rule,
+            position: self.position,
+        }
+    }
+
     pub(super) fn asks(method: u16, conditions: usize) -> u16 {
         match u16::try_from(conditions) {
             Ok(count) if count <= COUNT && method != WHOLE => method << 12 | count,
@@ -197,7 +219,7 @@ impl Candidates {
             Answer::Candidate(number) => number,
             Answer::Leaf(number) => self.leaves.get(number as usize)?.candidates.first,
         };
-        Some(self.all.get(number as usize)?.served)
+        Some(self.all.get(number as usize)?.served())
     }
 
     /// How many matches an answer has.
@@ -211,28 +233,43 @@ impl Candidates {
         }
     }
 
-    /// Whether a match is among those of an answer.
-    pub(super) fn contains(&self, value: u32, served: Served) -> bool {
+    /// The matches of an answer in order, of a crowd those that are not filed by a value. One that stands in the answer
+    /// itself is put into `alone`.
+    pub(super) fn matches<'c>(
+        &'c self,
+        value: u32,
+        alone: &'c mut Option<Candidate>,
+    ) -> &'c [Candidate] {
         let range = match Answer::from_value(value) {
-            Answer::Served(one) => return one == served,
+            Answer::Served(served) => {
+                *alone = Some(Candidate::plain(served));
+                return alone.as_slice();
+            }
             Answer::Candidate(first) => Range { first, count: 1 },
             Answer::Leaf(number) => match self.leaves.get(number as usize) {
                 Some(leaf) => leaf.candidates,
-                None => return false,
+                None => return &[],
             },
         };
-        range.of(&self.all).iter().any(|one| one.served == served)
+        range.of(&self.all)
     }
 
-    /// Gives back what growing has taken too much.
-    pub(super) fn shrink(&mut self) {
-        self.all.shrink_to_fit();
-        self.conditions.shrink_to_fit();
-        self.starts.shrink_to_fit();
-        self.headers.shrink_to_fit();
-        self.parameters.shrink_to_fit();
-        self.patterns.shrink_to_fit();
-        self.leaves.shrink_to_fit();
+    /// What was collected, in memory of its own size; the room for more is kept.
+    pub(super) fn take(&mut self) -> Candidates {
+        fn exact<T>(all: &mut Vec<T>) -> Vec<T> {
+            let mut own = Vec::with_capacity(all.len());
+            own.append(all);
+            own
+        }
+        Candidates {
+            all: exact(&mut self.all),
+            conditions: exact(&mut self.conditions),
+            starts: exact(&mut self.starts),
+            headers: exact(&mut self.headers),
+            parameters: exact(&mut self.parameters),
+            patterns: exact(&mut self.patterns),
+            leaves: exact(&mut self.leaves),
+        }
     }
 
     /// Bytes that they hold, names and patterns that rules hold anyway not counted.
@@ -283,7 +320,7 @@ impl RouteTable {
     fn fitting(&self, parts: &Parts, number: u32, request: &mut Request<'_, '_>) -> Option<Served> {
         let candidate = parts.candidates.all.get(number as usize)?;
         self.fits(parts, number, request)
-            .then_some(candidate.served)
+            .then_some(candidate.served())
     }
 
     /// The earlier of two matches of a host.
@@ -302,7 +339,7 @@ impl RouteTable {
         };
         let head = request.head;
         match candidate.method() {
-            WHOLE => return self.fits_whole(candidate.served, request),
+            WHOLE => return self.fits_whole(candidate.served(), request),
             method::ANY => {}
             method if !method::is(method, head.method) => return false,
             _ => {}

@@ -7,7 +7,7 @@ use super::crowd::Filed;
 use super::hash::Hasher;
 use super::method;
 use super::texts::Interner;
-use crate::rule::{HeaderMatch, QueryMatch, ValueMatch};
+use crate::rule::{GrpcMatch, HeaderMatch, Matches, QueryMatch, ValueMatch};
 
 /// Names and patterns that are known, and their numbers.
 #[derive(Debug, Default)]
@@ -24,7 +24,36 @@ pub(super) struct Asked<'r> {
     pub(super) query: &'r [QueryMatch],
 }
 
+/// How many things a match asks for besides its path; `None` if only the whole match can be put to requests.
+pub(super) fn count(matches: &Matches, position: u16) -> Option<usize> {
+    let position = usize::from(position);
+    match matches {
+        Matches::Http(matches) => {
+            let one = matches.get(position)?;
+            Some(usize::from(one.method.is_some()) + one.headers.len() + one.query.len())
+        }
+        Matches::Grpc(matches) => {
+            let one = matches.get(position).filter(|one| !has_pattern(one))?;
+            Some(one.headers.len())
+        }
+        Matches::Connection => Some(0),
+    }
+}
+
+/// Whether a name of a gRPC match is an expression, which keys cannot answer for.
+pub(super) fn has_pattern(one: &GrpcMatch) -> bool {
+    [&one.service, &one.method]
+        .into_iter()
+        .any(|name| matches!(name, Some(ValueMatch::Pattern(_))))
+}
+
 impl Conditions {
+    pub(super) fn clear(&mut self) {
+        self.headers.clear();
+        self.parameters.clear();
+        self.patterns.clear();
+    }
+
     /// Adds the conditions of a match to the end of `all.conditions`; says what its candidate asks.
     ///
     /// What it is `filed` by, it need not ask for again. A match that a candidate has no room for is put to requests as a

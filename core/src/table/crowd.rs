@@ -5,6 +5,7 @@
 //! for no exact value stays with the path. Which value a candidate is filed under decides how fast it is found, never
 //! whether it is.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use http::HeaderName;
@@ -15,7 +16,7 @@ use super::dictionary::{Kind, key};
 use super::find::Request;
 use super::method;
 use super::predicate;
-use crate::rule::{Matches, Rule, ValueMatch};
+use crate::rule::{HeaderMatch, Matches, QueryMatch, ValueMatch};
 use crate::target::Query;
 
 /// So many candidates or fewer are walked: that is cheaper than looking values up.
@@ -26,9 +27,22 @@ pub(super) const WALKED: usize = 8;
 pub(super) struct Crowd {
     /// Their numbers.
     pub(super) subjects: Vec<u32>,
+    /// How many candidates were left when it was last tried to file them.
+    settled: u32,
 }
 
 impl Crowd {
+    /// What could not be filed is not tried again before there are more than so many, which are twice as many.
+    pub(super) fn patience(&self) -> usize {
+        self.settled as usize * 2
+    }
+
+    /// Remembers how many candidates are not filed: none of them can be if that was `tried`.
+    pub(super) fn settle(&mut self, rest: usize, tried: bool) {
+        let rest = u32::try_from(rest).unwrap_or(u32::MAX);
+        self.settled = if tried { rest } else { rest.min(self.settled) };
+    }
+
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>() + self.subjects.capacity() * size_of::<u32>()
     }
@@ -68,6 +82,14 @@ pub(super) struct Subject {
     pub(super) longest: usize,
     /// How many candidates are filed by it.
     pub(super) count: u32,
+}
+
+impl Subject {
+    /// One candidate more is filed, by a value of so many bytes.
+    pub(super) fn add(&mut self, length: usize) {
+        self.count += 1;
+        self.longest = self.longest.max(length);
+    }
 }
 
 impl RouteTable {
@@ -151,80 +173,118 @@ impl By<'_> {
     }
 }
 
-/// The exact values that a match asks for, by which it may be filed.
-pub(super) fn exact(rule: &Rule, position: u16) -> Vec<(By<'_>, &[u8])> {
+/// Goes through the exact values that a match asks for, by which it may be filed.
+pub(super) fn each_exact<'r>(
+    matches: &'r Matches,
+    position: u16,
+    mut found: impl FnMut(By<'r>, &'r [u8]),
+) {
     let position = usize::from(position);
-    let mut all = Vec::new();
-    match &rule.matches {
+    let (headers, query): (&[HeaderMatch], &[QueryMatch]) = match matches {
         Matches::Http(matches) => {
             let Some(one) = matches.get(position) else {
-                return all;
+                return;
             };
             let method = one.method.as_ref().map(|method| method.as_str().as_bytes());
-            let method = method.filter(|method| method::number(method).is_some());
-            all.extend(method.map(|method| (By::Method, method)));
-            for field in &one.headers {
-                if let ValueMatch::Exact(value) = &field.value {
-                    all.push((By::Header(field.name.as_str()), value));
-                }
+            if let Some(method) = method.filter(|method| method::number(method).is_some()) {
+                found(By::Method, method);
             }
-            for parameter in &one.query {
-                if let ValueMatch::Exact(value) = &parameter.value {
-                    all.push((By::Parameter(&parameter.name), value));
-                }
-            }
+            (&one.headers, &one.query)
         }
         Matches::Grpc(matches) => {
             let headers = matches.get(position).map_or(&[][..], |one| &one.headers);
-            for field in headers {
-                if let ValueMatch::Exact(value) = &field.value {
-                    all.push((By::Header(field.name.as_str()), value));
+            (headers, &[])
+        }
+        Matches::Connection => return,
+    };
+    for field in headers {
+        if let ValueMatch::Exact(value) = &field.value {
+            found(By::Header(field.name.as_str()), value);
+        }
+    }
+    for parameter in query {
+        if let ValueMatch::Exact(value) = &parameter.value {
+            found(By::Parameter(&parameter.name), value);
+        }
+    }
+}
+
+/// The exact values that many matches ask for.
+#[derive(Debug, Default)]
+pub(super) struct Asked<'r> {
+    /// What the values are of.
+    pub(super) subjects: Vec<By<'r>>,
+    numbers: BTreeMap<By<'r>, usize>,
+    values: Vec<Value<'r>>,
+    /// Where the values of each match end.
+    ends: Vec<usize>,
+}
+
+/// A value that a match asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Value<'r> {
+    /// The number of what it is of, in [`Asked::subjects`].
+    pub(super) subject: usize,
+    pub(super) hash: u64,
+    pub(super) text: &'r [u8],
+}
+
+impl<'r> Asked<'r> {
+    /// Adds a value of a match.
+    pub(super) fn add(&mut self, by: By<'r>, text: &'r [u8], hash: u64) {
+        let next = self.subjects.len();
+        let subject = *self.numbers.entry(by).or_insert(next);
+        if subject == next {
+            self.subjects.push(by);
+        }
+        self.values.push(Value {
+            subject,
+            hash,
+            text,
+        });
+    }
+
+    /// What follows is of the next match.
+    pub(super) fn next(&mut self) {
+        self.ends.push(self.values.len());
+    }
+
+    /// Which value each match of a crowd is filed under: the one that the fewest others ask for; among those, the one of
+    /// the subject that the most ask for.
+    pub(super) fn rarest(&self) -> Vec<Option<Value<'r>>> {
+        let mut common = vec![0_usize; self.subjects.len()];
+        for value in &self.values {
+            if let Some(count) = common.get_mut(value.subject) {
+                *count += 1;
+            }
+        }
+        // Values are counted by their hash: a collision makes a count wrong, never an answer.
+        let mixed = |value: &Value<'_>| value.hash ^ (value.subject as u64).rotate_left(40);
+        let mut sorted: Vec<(u64, usize)> = self.values.iter().map(mixed).zip(0..).collect();
+        sorted.sort_unstable();
+        let mut counts = vec![0_usize; self.values.len()];
+        for same in sorted.chunk_by(|one, two| one.0 == two.0) {
+            for &(_, at) in same {
+                if let Some(count) = counts.get_mut(at) {
+                    *count = same.len();
                 }
             }
         }
-        Matches::Connection => {}
-    }
-    all
-}
-
-/// Which value each match of a new crowd is filed under: the one that the fewest others ask for; among those, the one
-/// of the subject that the most ask for.
-pub(super) fn rarest<'r>(
-    asked: &[Vec<(By<'r>, &'r [u8])>],
-    hash: impl Fn(&[u8]) -> u64,
-) -> Vec<Option<usize>> {
-    let mut subjects: BTreeMap<By<'r>, usize> = BTreeMap::new();
-    let mut hashes: Vec<u64> = Vec::new();
-    // Values are counted by their hash: a collision makes a count wrong, never an answer.
-    let mixed = |by: By<'r>, value: &[u8]| {
-        let name = match by {
-            By::Header(name) | By::Parameter(name) => name.as_bytes(),
-            By::Method => &[],
+        let mut start = 0;
+        let choose = |&end: &usize| {
+            let best = (start..end).min_by_key(|&at| {
+                let value = self.values.get(at);
+                let subject = value.map_or(0, |value| value.subject);
+                let common = common.get(subject).copied();
+                (
+                    counts.get(at).copied(),
+                    Reverse(common),
+                    self.subjects.get(subject),
+                )
+            });
+            start = end;
+            self.values.get(best?).copied()
         };
-        hash(name).rotate_left(7) ^ hash(value)
-    };
-    for &(by, value) in asked.iter().flatten() {
-        *subjects.entry(by).or_default() += 1;
-        hashes.push(mixed(by, value));
+        self.ends.iter().map(choose).collect()
     }
-    hashes.sort_unstable();
-    let count = |hash: u64| {
-        let first = hashes.partition_point(|&other| other < hash);
-        hashes
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|&&other| other == hash)
-            .take(1_000)
-            .count()
-    };
-    let choose = |values: &Vec<(By<'r>, &'r [u8])>| {
-        let values = values.iter().enumerate();
-        let best = values.min_by_key(|(_, (by, value))| {
-            let common = subjects.get(by).copied().unwrap_or(0);
-            (count(mixed(*by, value)), std::cmp::Reverse(common), *by)
-        });
-        best.map(|(at, _)| at)
-    };
-    asked.iter().map(choose).collect()
 }

@@ -1,248 +1,238 @@
-//! Shards taken apart and put together.
+//! Keys on their way into shards, and shards put together of them.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::candidate::{Answer, Candidate, Candidates, Leaf, Range, Served};
-use super::conditions::{Asked, Conditions};
+use super::conditions::{Asked, Conditions, has_pattern};
 use super::crowd::{Crowd, Subject};
-use super::dictionary::{Dictionary, Kind, Parts, Shard, owner};
+use super::dictionary::{Kind, Parts, Shard, owner};
 use super::groups::{Groups, Head};
 use super::hash::Hasher;
-use super::index::{NONE, Slot};
+use super::index::{Index, NONE, Slot};
 use super::pages::Pages;
 use super::rules::Rules;
 use super::texts::Interner;
-use crate::rule::{GrpcMatch, Matches, ValueMatch};
+use crate::rule::Matches;
 
-/// A key and what it leads to, on its own.
+/// A key and what it leads to from now on.
 #[derive(Debug)]
 pub(super) struct Entry<'x> {
     pub(super) hash: u32,
     pub(super) scope: u32,
-    pub(super) text: Cow<'x, [u8]>,
+    pub(super) text: &'x [u8],
     pub(super) leads: Leads,
 }
 
-/// What a key leads to.
+/// What a key leads to. What a candidate asks for is asked of its rule again, unless it asks for nothing.
 #[derive(Debug)]
 pub(super) enum Leads {
     /// A host.
     Host(u32),
-    /// One match that every request fits.
-    Served(Served),
+    /// One match.
+    Match(Candidate),
     /// Matches in the order of precedence.
-    List(Vec<Served>),
+    Matches(Vec<Candidate>),
     /// Matches in order, and the subjects by which more are filed.
-    Crowd(Vec<Served>, Crowd),
+    Crowd(Box<(Vec<Candidate>, Crowd)>),
     /// Matches by expression, in order.
-    Head(Vec<Served>, Arc<Groups>),
+    Head(Vec<Candidate>, Arc<Groups>),
     /// Nothing: the key is to go.
     Nothing,
 }
 
-/// A shard has at most so many keys, unless it cannot be split. Tests have small ones, so that small tables are split.
-const MOST: usize = if cfg!(test) { 12 } else { 256 };
-/// When it is split, into shards of about so many.
-const WANTED: usize = if cfg!(test) { 4 } else { 96 };
-/// The most bits that a directory goes by.
-const DEEPEST: u32 = 20;
-
-impl Shard {
-    /// The keys, sorted by hash.
-    pub(super) fn entries(&self) -> Vec<Entry<'_>> {
-        let parts = &*self.parts;
-        let entry = |slot: &Slot| Entry {
-            hash: slot.hash,
-            scope: slot.scope,
-            text: Cow::Borrowed(parts.texts.get(slot.text)),
-            leads: parts.leads(slot),
-        };
-        self.slots().map(entry).collect()
-    }
+/// A key of a shard that is being put together.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'p> {
+    /// It leads to what it led to in a shard of before.
+    Kept(&'p Parts, &'p Slot),
+    /// It is new, or leads to something else.
+    New(&'p Entry<'p>),
 }
 
-impl Parts {
-    fn leads(&self, slot: &Slot) -> Leads {
-        if Kind::Name.is(slot.scope) {
-            return Leads::Host(slot.value);
-        }
-        let served = |range: Range| -> Vec<Served> {
-            let all = range.of(&self.candidates.all);
-            all.iter().map(|candidate| candidate.served).collect()
-        };
-        if Kind::Head.is(slot.scope) {
-            return match self.heads.get(slot.value as usize) {
-                Some(head) => Leads::Head(served(head.candidates), head.groups.clone()),
-                None => Leads::Nothing,
-            };
-        }
-        match Answer::from_value(slot.value) {
-            Answer::Served(served) => Leads::Served(served),
-            Answer::Candidate(first) => Leads::List(served(Range { first, count: 1 })),
-            Answer::Leaf(number) => {
-                let Some(leaf) = self.candidates.leaves.get(number as usize) else {
-                    return Leads::Nothing;
-                };
-                let served = served(leaf.candidates);
-                match self.crowds.get(leaf.crowd as usize) {
-                    Some(crowd) => Leads::Crowd(served, crowd.clone()),
-                    None => Leads::List(served),
-                }
-            }
+impl Source<'_> {
+    pub(super) fn hash(&self) -> u32 {
+        match self {
+            Source::Kept(_, slot) => slot.hash,
+            Source::New(entry) => entry.hash,
         }
     }
 }
 
-/// What shards are put together with.
+/// Puts shards together. What it works in is used again for the next shard.
 pub(super) struct Packer<'p> {
-    pub(super) hasher: &'p Hasher,
-    pub(super) rules: &'p Rules,
-    pub(super) subjects: &'p Pages<Subject>,
-}
-
-impl Packer<'_> {
-    /// Puts a shard together that had this depth; several, if it has become too large. With each a hash that falls into it.
-    pub(super) fn shards(
-        &self,
-        entries: &[Entry<'_>],
-        depth: u32,
-        hash: u32,
-        dictionary: &Dictionary,
-    ) -> Vec<(u32, Shard)> {
-        let mut more = 0;
-        if entries.len() > MOST {
-            more = (entries.len() / WANTED).next_power_of_two().ilog2();
-            // Hashes that have many bits in common would make the directory larger than what it leads to.
-            let keys = dictionary.keys.max(entries.len());
-            more = more.min((keys / 8).ilog2().min(DEEPEST).saturating_sub(depth));
-        }
-        let prefix = u64::from(hash) >> (32 - depth);
-        let mut rest = entries;
-        let part = |number: u64| {
-            let upper = prefix << more | number;
-            let bits = 32 - depth - more;
-            let first = u32::try_from(upper << bits).unwrap_or(0);
-            let last = u64::from(first) + (1 << bits);
-            let count = rest.partition_point(|entry| u64::from(entry.hash) < last);
-            let (own, others) = rest.split_at(count);
-            rest = others;
-            (first, self.shard(own, depth + more))
-        };
-        (0..1_u64 << more).map(part).collect()
-    }
-
-    fn shard(&self, entries: &[Entry<'_>], depth: u32) -> Shard {
-        let mut building = Building {
-            packer: self,
-            interner: Interner::default(),
-            conditions: Conditions::default(),
-            candidates: Candidates::default(),
-            crowds: Vec::new(),
-            heads: Vec::new(),
-        };
-        let mut slots: Vec<Slot> = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let hash = self.hasher.text(&entry.text);
-            let text = building.interner.intern(self.hasher, &entry.text, hash);
-            slots.push(Slot {
-                hash: entry.hash,
-                scope: entry.scope,
-                text,
-                value: building.value(entry),
-            });
-        }
-        building.candidates.shrink();
-        building.crowds.shrink_to_fit();
-        building.heads.shrink_to_fit();
-        let parts = Parts {
-            texts: building.interner.finish(),
-            candidates: building.candidates,
-            crowds: building.crowds,
-            heads: building.heads,
-        };
-        Shard::new(depth, &slots, Arc::new(parts))
-    }
-}
-
-struct Building<'p> {
-    packer: &'p Packer<'p>,
+    hasher: &'p Hasher,
+    rules: &'p Rules,
+    subjects: &'p Pages<Subject>,
     interner: Interner,
     conditions: Conditions,
     candidates: Candidates,
     crowds: Vec<Crowd>,
     heads: Vec<Head>,
+    slots: Vec<Slot>,
+    buffer: Vec<Slot>,
 }
 
-impl Building<'_> {
-    fn value(&mut self, entry: &Entry<'_>) -> u32 {
-        let served = match &entry.leads {
-            Leads::Host(number) => return *number,
-            Leads::Served(served) => {
-                if let Some(answer) = Answer::direct(*served) {
-                    return answer.value();
-                }
-                std::slice::from_ref(served)
-            }
-            Leads::List(all) | Leads::Crowd(all, _) | Leads::Head(all, _) => all,
-            Leads::Nothing => &[],
-        };
-        let first = small(self.candidates.all.len());
-        for served in served {
-            self.candidate(*served, entry);
+impl<'p> Packer<'p> {
+    pub(super) fn new(
+        hasher: &'p Hasher,
+        rules: &'p Rules,
+        subjects: &'p Pages<Subject>,
+    ) -> Packer<'p> {
+        Packer {
+            hasher,
+            rules,
+            subjects,
+            interner: Interner::default(),
+            conditions: Conditions::default(),
+            candidates: Candidates::default(),
+            crowds: Vec::new(),
+            heads: Vec::new(),
+            slots: Vec::new(),
+            buffer: Vec::new(),
         }
-        let candidates = Range {
-            first,
-            count: small(self.candidates.all.len()) - first,
+    }
+
+    /// A shard of keys that are sorted by hash.
+    pub(super) fn shard(&mut self, keys: &[Source<'_>], depth: u32) -> Shard {
+        self.slots.clear();
+        self.slots.reserve(keys.len());
+        for key in keys {
+            let (hash, scope, text) = match key {
+                Source::Kept(parts, slot) => (slot.hash, slot.scope, parts.texts.get(slot.text)),
+                Source::New(entry) => (entry.hash, entry.scope, entry.text),
+            };
+            let value = match key {
+                Source::Kept(parts, slot) => self.kept(parts, slot, text),
+                Source::New(entry) => self.new_value(entry),
+            };
+            let text_hash = self.hasher.text(text);
+            self.slots.push(Slot {
+                hash,
+                scope,
+                text: self.interner.intern(self.hasher, text, text_hash),
+                value,
+            });
+        }
+        self.conditions.clear();
+        let parts = Parts {
+            texts: self.interner.finish(),
+            candidates: self.candidates.take(),
+            crowds: self.crowds.drain(..).collect(),
+            heads: self.heads.drain(..).collect(),
         };
-        let crowd = match &entry.leads {
-            Leads::Head(_, groups) => {
-                self.heads.push(Head {
-                    candidates,
-                    groups: groups.clone(),
-                });
-                return small(self.heads.len() - 1);
+        Shard {
+            index: Index::of(depth, &self.slots, &mut self.buffer),
+            parts: Arc::new(parts),
+        }
+    }
+
+    /// The value of a key that leads to what it led to.
+    fn kept(&mut self, parts: &Parts, slot: &Slot, text: &[u8]) -> u32 {
+        let (scope, value) = (slot.scope, slot.value);
+        let all = &parts.candidates.all;
+        if Kind::Name.is(scope) {
+            return value;
+        }
+        if Kind::Head.is(scope) {
+            let head = parts.heads.get(value as usize);
+            return head.map_or(NONE, |head| {
+                self.head(head.candidates.of(all), &head.groups, (scope, text))
+            });
+        }
+        match Answer::from_value(value) {
+            Answer::Served(_) => value,
+            Answer::Candidate(first) => {
+                self.answer(Range { first, count: 1 }.of(all), None, (scope, text))
             }
-            Leads::Crowd(_, crowd) => {
-                self.crowds.push(crowd.clone());
-                small(self.crowds.len() - 1)
+            Answer::Leaf(number) => {
+                let leaf = parts.candidates.leaves.get(number as usize);
+                leaf.map_or(NONE, |leaf| {
+                    let crowd = parts.crowds.get(leaf.crowd as usize);
+                    self.answer(leaf.candidates.of(all), crowd, (scope, text))
+                })
             }
-            _ => NONE,
-        };
-        if let (&[alone], NONE) = (candidates.of(&self.candidates.all), crowd) {
-            if alone.unconditional()
-                && let Some(answer) = Answer::direct(alone.served)
+        }
+    }
+
+    /// The value of a key that leads to something new.
+    fn new_value(&mut self, entry: &Entry<'_>) -> u32 {
+        let key = (entry.scope, entry.text);
+        match &entry.leads {
+            Leads::Host(number) => *number,
+            Leads::Match(candidate) => self.answer(std::slice::from_ref(candidate), None, key),
+            Leads::Matches(all) => self.answer(all, None, key),
+            Leads::Crowd(both) => self.answer(&both.0, Some(&both.1), key),
+            Leads::Head(all, groups) => self.head(all, groups, key),
+            Leads::Nothing => NONE,
+        }
+    }
+
+    fn head(&mut self, all: &[Candidate], groups: &Arc<Groups>, key: (u32, &[u8])) -> u32 {
+        let candidates = self.add(all, key);
+        self.heads.push(Head {
+            candidates,
+            groups: groups.clone(),
+        });
+        small(self.heads.len() - 1)
+    }
+
+    fn answer(&mut self, all: &[Candidate], crowd: Option<&Crowd>, key: (u32, &[u8])) -> u32 {
+        if let (&[alone], None) = (all, crowd) {
+            let first = small(self.candidates.all.len());
+            let (conditions, asks) = self.asks(alone, key);
+            if Candidate::new(alone.served(), asks).unconditional()
+                && let Some(answer) = Answer::direct(alone.served())
             {
-                self.candidates.all.pop();
                 return answer.value();
             }
+            let candidate = Candidate::new(alone.served(), asks);
+            self.candidates.push(candidate, conditions);
             return Answer::Candidate(first).value();
         }
+        let candidates = self.add(all, key);
+        let crowd = crowd.map_or(NONE, |crowd| {
+            self.crowds.push(crowd.clone());
+            small(self.crowds.len() - 1)
+        });
         self.candidates.leaves.push(Leaf { candidates, crowd });
         Answer::Leaf(small(self.candidates.leaves.len() - 1)).value()
     }
 
-    fn candidate(&mut self, served: Served, entry: &Entry<'_>) {
+    fn add(&mut self, all: &[Candidate], key: (u32, &[u8])) -> Range {
+        let first = small(self.candidates.all.len());
+        self.candidates.all.reserve(all.len());
+        for candidate in all {
+            let (conditions, asks) = self.asks(*candidate, key);
+            let candidate = Candidate::new(candidate.served(), asks);
+            self.candidates.push(candidate, conditions);
+        }
+        Range {
+            first,
+            count: small(all.len()),
+        }
+    }
+
+    /// What a candidate asks for, and where its conditions begin.
+    fn asks(&mut self, candidate: Candidate, (scope, text): (u32, &[u8])) -> (u32, u16) {
         let first = small(self.candidates.conditions.len());
-        let position = usize::from(served.position);
+        if candidate.unconditional() {
+            return (first, Candidate::asks(0, 0));
+        }
+        let Served { rule, position } = candidate.served();
+        let position = usize::from(position);
         let subject = Kind::Value
-            .is(entry.scope)
-            .then(|| self.packer.subjects.get(owner(entry.scope)))
+            .is(scope)
+            .then(|| self.subjects.get(owner(scope)))
             .flatten();
-        let filed = subject.and_then(|subject| Some((subject.filed.as_ref()?, &*entry.text)));
-        let asked = match self
-            .packer
-            .rules
-            .get(served.rule)
-            .map(|slot| &slot.rule.matches)
-        {
+        let filed = subject.and_then(|subject| Some((subject.filed.as_ref()?, text)));
+        let asked = match self.rules.get(rule).map(|slot| &slot.rule.matches) {
             Some(Matches::Http(matches)) => matches.get(position).map(|one| Asked {
                 method: one.method.as_ref().map(|method| method.as_str().as_bytes()),
                 headers: &one.headers,
                 query: &one.query,
             }),
             Some(Matches::Grpc(matches)) => {
-                let matches = matches.get(position).filter(|one| !asks_whole(one));
+                let matches = matches.get(position).filter(|one| !has_pattern(one));
                 matches.map(|one| Asked {
                     method: None,
                     headers: &one.headers,
@@ -262,18 +252,11 @@ impl Building<'_> {
                 filed,
                 &mut self.candidates,
                 &mut self.interner,
-                self.packer.hasher,
+                self.hasher,
             )
         });
-        self.candidates.push(Candidate { served, asks }, first);
+        (first, asks)
     }
-}
-
-/// Whether a name of a gRPC match is an expression, which keys cannot answer for.
-fn asks_whole(one: &GrpcMatch) -> bool {
-    [&one.service, &one.method]
-        .into_iter()
-        .any(|name| matches!(name, Some(ValueMatch::Pattern(_))))
 }
 
 fn small(number: usize) -> u32 {

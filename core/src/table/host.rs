@@ -80,8 +80,44 @@ impl Host {
 pub(super) struct HostInfo {
     /// The name as a route wrote it first; `None` if every host is meant.
     pub(super) name: Option<Hostname>,
-    /// How many matches there are for each [`Tag`]: the tag in the upper eight bits.
-    tally: Vec<u32>,
+    tally: Tally,
+}
+
+/// How many matches there are for each [`Tag`]: the tag in the upper eight bits; zero where there is room for one more.
+#[derive(Clone, Debug)]
+enum Tally {
+    /// Most hosts have few paths.
+    Few([u32; 4]),
+    Many(Box<[u32]>),
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally::Few([0; 4])
+    }
+}
+
+impl Tally {
+    fn counts(&mut self) -> &mut [u32] {
+        match self {
+            Tally::Few(counts) => counts,
+            Tally::Many(counts) => counts,
+        }
+    }
+
+    /// Adds a tag that is not there.
+    fn add(&mut self, count: u32) {
+        let counts = self.counts();
+        match counts.iter_mut().find(|one| **one == 0) {
+            Some(free) => *free = count,
+            None => {
+                let mut more = counts.to_vec();
+                more.push(count);
+                more.resize(2 * counts.len(), 0);
+                *self = Tally::Many(more.into());
+            }
+        }
+    }
 }
 
 /// One of the bits of a host: the field, and which of its 32 bits.
@@ -103,7 +139,7 @@ impl HostInfo {
     pub(super) fn named(name: Option<Hostname>) -> HostInfo {
         HostInfo {
             name,
-            tally: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
@@ -116,30 +152,27 @@ impl HostInfo {
             Tag::Below(below) => (&mut host.below, 3, below as u32),
         };
         let tag = (kind << 5 | bit) << 24;
-        let at = self.tally.iter().position(|one| one & !COUNT == tag);
-        match (at, more) {
+        let counts = self.tally.counts();
+        let known = counts
+            .iter_mut()
+            .find(|one| **one != 0 && **one & !COUNT == tag);
+        match (known, more) {
             (None, true) => {
-                self.tally.push(tag | 1);
-                self.tally.shrink_to_fit();
+                self.tally.add(tag | 1);
                 *field |= 1 << bit;
             }
-            (Some(at), true) => {
-                if let Some(count) = self.tally.get_mut(at)
-                    && *count & COUNT < COUNT
-                {
+            (Some(count), true) => {
+                if *count & COUNT < COUNT {
                     *count += 1;
                 }
             }
-            (Some(at), false) => {
-                let left = self.tally.get_mut(at).map_or(0, |count| {
-                    // What was counted to the end stays there: the bit is set for good.
-                    if *count & COUNT < COUNT {
-                        *count -= 1;
-                    }
-                    *count & COUNT
-                });
-                if left == 0 {
-                    self.tally.swap_remove(at);
+            (Some(count), false) => {
+                // What was counted to the end stays there: the bit is set for good.
+                if *count & COUNT < COUNT {
+                    *count -= 1;
+                }
+                if *count & COUNT == 0 {
+                    *count = 0;
                     *field &= !(1 << bit);
                 }
             }
@@ -149,11 +182,17 @@ impl HostInfo {
 
     /// Whether nothing hangs below the host.
     pub(super) fn is_empty(&self) -> bool {
-        self.tally.is_empty()
+        match &self.tally {
+            Tally::Few(counts) => counts.iter().all(|&count| count == 0),
+            Tally::Many(counts) => counts.iter().all(|&count| count == 0),
+        }
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.tally.capacity() * size_of::<u32>()
+        match &self.tally {
+            Tally::Few(_) => 0,
+            Tally::Many(counts) => size_of_val(&**counts),
+        }
     }
 }
 

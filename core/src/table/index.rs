@@ -1,9 +1,11 @@
 //! A hash table from a text in a scope to a number.
 //!
-//! Listeners by name in a port are looked up here; everything that follows changes lies in a
-//! [`Dictionary`](super::dictionary::Dictionary). A finished [`Index`] is one flat array that is sorted by hash: a key stands at its home, the place
-//! that its hash points to, or a few slots behind it, and a look-up ends as soon as it meets a greater hash. So a key that is
-//! absent costs no more than one that is there. A slot takes 16 bytes, and four in five are used.
+//! Listeners by name in a port are looked up here, and so is everything that lies in the shards of a
+//! [`Dictionary`](super::dictionary::Dictionary). A finished [`Index`] is one flat array that is sorted by hash: a key stands
+//! at its home, the place that its hash points to, or a few slots behind it, and a look-up ends as soon as it meets a greater
+//! hash. So a key that is absent costs no more than one that is there. A slot takes 16 bytes, and four in five are used.
+
+use std::sync::Arc;
 
 use super::hash::Hasher;
 use super::texts::{TextId, Texts};
@@ -57,20 +59,43 @@ pub(super) fn home(hash: u32, length: usize) -> usize {
     ((u64::from(hash) * length as u64) >> 32) as usize
 }
 
-/// The finished table.
-#[derive(Debug, Default)]
+/// The finished table. Copies share it.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    /// INVARIANT: sorted by hash but for free slots; no key stands before its home; the last slot is free.
-    slots: Vec<Slot>,
+    /// INVARIANT: sorted by hash but for free slots; no key stands before its home; empty, or the last slot is free.
+    slots: Arc<[Slot]>,
     /// How many slots are homes; a few more follow them.
-    homes: usize,
+    homes: u32,
+    /// How many upper bits of the hash all its keys have in common.
+    pub(super) depth: u32,
 }
 
 impl Index {
+    /// A table of slots that are sorted by hash. The buffer is for working in.
+    pub(super) fn of(depth: u32, sorted: &[Slot], buffer: &mut Vec<Slot>) -> Index {
+        let homes = sorted.len() + sorted.len() / 4;
+        buffer.clear();
+        buffer.reserve(homes + homes / 16 + 2);
+        for slot in sorted {
+            let wanted = home(below(slot.hash, depth), homes);
+            if wanted > buffer.len() {
+                buffer.resize(wanted, FREE);
+            }
+            buffer.push(*slot);
+        }
+        buffer.push(FREE);
+        buffer.resize(buffer.len().max(homes), FREE);
+        Index {
+            slots: buffer.as_slice().into(),
+            homes: u32::try_from(homes).unwrap_or(u32::MAX),
+            depth,
+        }
+    }
+
     /// The number of a key.
     #[inline]
     pub(super) fn find(&self, key: &Key<'_>, texts: &Texts) -> Option<u32> {
-        let mut at = home(key.hash, self.homes);
+        let mut at = home(below(key.hash, self.depth), self.homes as usize);
         loop {
             let slot = self.slots.get(at)?;
             if slot.hash >= key.hash {
@@ -85,10 +110,31 @@ impl Index {
         }
     }
 
+    /// The slots in use, sorted by hash.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.value != NONE)
+    }
+
+    /// How many keys it has.
+    pub(super) fn len(&self) -> usize {
+        self.slots().count()
+    }
+
+    /// Whether both are the same memory.
+    pub(super) fn is(&self, other: &Index) -> bool {
+        Arc::ptr_eq(&self.slots, &other.slots)
+    }
+
     /// Bytes that it holds.
     pub(super) fn memory(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
+        size_of_val(&*self.slots) + 2 * size_of::<usize>()
     }
+}
+
+/// The bits of a hash below the first few.
+#[inline]
+fn below(hash: u32, depth: u32) -> u32 {
+    hash.checked_shl(depth).unwrap_or(0)
 }
 
 /// A table that keys are added to.
@@ -152,27 +198,21 @@ impl IndexBuilder {
         }
     }
 
-    /// The finished table; every key gets the value that `change` makes of its own.
-    pub(super) fn finish(self, change: impl Fn(u32) -> u32) -> Index {
+    /// Forgets all keys, and keeps the room for as many unless they were very many.
+    pub(super) fn clear(&mut self) {
+        if self.slots.len() > 4_096 {
+            self.slots = Vec::new();
+        }
+        self.slots.fill(FREE);
+        self.used = 0;
+    }
+
+    /// The finished table.
+    pub(super) fn finish(self) -> Index {
         let mut used = self.slots;
         used.retain(|slot| slot.value != NONE);
         used.sort_unstable_by_key(|slot| (slot.hash, slot.scope, slot.text.number()));
-        let homes = used.len() + used.len() / 4;
-        let mut slots = Vec::with_capacity(homes + homes / 64 + 1);
-        for slot in used {
-            let wanted = home(slot.hash, homes);
-            if wanted > slots.len() {
-                slots.resize(wanted, FREE);
-            }
-            slots.push(Slot {
-                value: change(slot.value),
-                ..slot
-            });
-        }
-        slots.push(FREE);
-        slots.resize(slots.len().max(homes), FREE);
-        slots.shrink_to_fit();
-        Index { slots, homes }
+        Index::of(0, &used, &mut Vec::new())
     }
 }
 
@@ -197,15 +237,15 @@ mod tests {
                 index.insert(&key, id, u32::from(*value));
                 prop_assert_eq!(index.find(&key, interner.texts()), Some(u32::from(*value)));
             }
-            let index = index.finish(|value| value + 1);
+            let index = index.finish();
             let texts = interner.finish();
             let find = |scope: u32, text: &[u8]| {
                 index.find(&Key::new(&hasher, hasher.text(text), scope, text), &texts)
             };
             for ((scope, text), value) in &keys {
-                prop_assert_eq!(find(*scope, text), Some(u32::from(*value) + 1));
+                prop_assert_eq!(find(*scope, text), Some(u32::from(*value)));
             }
-            let expected = keys.get(&absent).map(|value| u32::from(*value) + 1);
+            let expected = keys.get(&absent).map(|value| u32::from(*value));
             prop_assert_eq!(find(absent.0, &absent.1), expected);
         }
     }
@@ -228,7 +268,7 @@ mod tests {
                 let id = interner.intern(&hasher, text, hasher.text(text));
                 index.insert(&forged(text), id, number);
             }
-            let index = index.finish(|value| value);
+            let index = index.finish();
             let stored = interner.finish();
             for (number, text) in (0..).zip(&texts) {
                 let found = index.find(&forged(text.as_bytes()), &stored);

@@ -85,7 +85,7 @@ impl Ports {
                 names.add(name, number, &mut by_name, &mut interner, hasher);
             }
         }
-        ports.names = by_name.finish(|number| number);
+        ports.names = by_name.finish();
         ports.texts = interner.finish();
         ports
     }

@@ -5,19 +5,25 @@
 //! the order of [`crate::rule::Precedence`], so the first that matches is the answer.
 
 mod apply;
+mod automata;
 mod candidate;
+mod changes;
 mod conditions;
 mod crowd;
 mod dictionary;
 mod entry;
+mod filing;
 mod find;
+mod grouping;
 mod groups;
 mod grpc;
 mod hash;
+mod heads;
 mod host;
 mod index;
 mod listener;
 mod matched;
+mod merge;
 mod method;
 mod names;
 mod pages;
@@ -36,9 +42,9 @@ pub use matched::{Action, ListenerMatch, Match, MatchId, ResponseStep, RuleId, S
 pub(crate) use predicate::each;
 pub use predicate::{Predicate, first_failure, first_grpc_failure, is_grpc};
 
+use automata::Automata;
 use crowd::Subject;
 use dictionary::Dictionary;
-use groups::Automata;
 use hash::Hasher;
 use host::{Host, HostInfo};
 use listener::{ListenerTable, Ports};

@@ -2,38 +2,52 @@
 
 use std::sync::Arc;
 
-/// Things a page holds, as a power of two.
-const BITS: u32 = 7;
-const PAGE: usize = 1 << BITS;
-
-/// Things by number. A copy shares all pages; a page is copied when something in it becomes another.
+/// Things by number, two to the power of `BITS` a page. A copy shares all pages; a page is copied when something in it
+/// becomes another.
 #[derive(Clone, Debug)]
-pub(super) struct Pages<T>(Vec<Arc<[T]>>);
+pub(super) struct Pages<T, const BITS: u32 = 7>(Vec<Arc<[T]>>);
 
-impl<T> Default for Pages<T> {
+impl<T, const BITS: u32> Default for Pages<T, BITS> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<T: Clone + Default> Pages<T> {
+impl<T: Clone + Default, const BITS: u32> Pages<T, BITS> {
+    const PAGE: usize = 1 << BITS;
+
+    /// Things by their place.
+    pub(super) fn of(all: impl IntoIterator<Item = T>) -> Self {
+        let mut all = all.into_iter().peekable();
+        let mut pages = Vec::new();
+        while all.peek().is_some() {
+            pages.push(all.by_ref().take(Self::PAGE).collect());
+        }
+        pages.shrink_to_fit();
+        Self(pages)
+    }
+
     /// The thing of a number.
     #[inline]
     pub(super) fn get(&self, number: u32) -> Option<&T> {
         let page = self.0.get((number >> BITS) as usize)?;
-        page.get(number as usize % PAGE)
+        page.get(number as usize % Self::PAGE)
     }
 
     /// The thing of a number, to be changed; there is one from now on.
     pub(super) fn get_mut(&mut self, number: u32) -> Option<&mut T> {
-        let (page_at, at) = ((number >> BITS) as usize, number as usize % PAGE);
+        let (page_at, at) = ((number >> BITS) as usize, number as usize % Self::PAGE);
         if self.0.len() <= page_at {
             self.0.resize(page_at + 1, Arc::from([]));
         }
         let page = self.0.get_mut(page_at)?;
         if page.len() <= at {
-            // Small tables have small pages.
-            let length = (at + 1).next_power_of_two();
+            // Small tables have a small page.
+            let length = if page_at == 0 {
+                (at + 1).next_power_of_two()
+            } else {
+                Self::PAGE
+            };
             let more = std::iter::repeat_with(T::default).take(length - page.len());
             *page = page.iter().cloned().chain(more).collect();
         }

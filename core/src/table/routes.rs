@@ -28,7 +28,7 @@ pub(super) enum RuleNumbers {
 }
 
 impl RuleNumbers {
-    fn of(numbers: Vec<u32>) -> RuleNumbers {
+    fn of(numbers: &[u32]) -> RuleNumbers {
         let first = numbers.first().copied().unwrap_or(0);
         if numbers.iter().copied().eq((first..).take(numbers.len())) {
             RuleNumbers::From(first)
@@ -44,6 +44,14 @@ impl RuleNumbers {
             RuleNumbers::Each(all) => all.get(at).copied(),
         }
     }
+}
+
+/// A route that is attached to a listener (`1`) or detached (`-1`).
+pub(super) struct Move<'x> {
+    pub(super) route: &'x Arc<Route>,
+    pub(super) by: i32,
+    /// What it belongs to, for the caller.
+    pub(super) at: usize,
 }
 
 /// Routes are told apart by their address: two that have one key may differ.
@@ -73,32 +81,42 @@ impl AllRoutes {
         self.0.len() * size_of::<Attached>()
     }
 
-    /// Attaches routes to listeners (`1` for each) and detaches others (`-1`), and numbers the rules of those that are new.
+    /// Attaches routes to listeners and detaches others, and numbers the rules of those that are new. Gives the numbers of
+    /// what was attached, by [`Move::at`].
     ///
     /// A rule that is equal to one of a route that goes and had the same key takes over its number.
     pub(super) fn attach(
         &mut self,
-        mut moves: Vec<(&Arc<Route>, i32)>,
+        mut moves: Vec<Move<'_>>,
         rules: &mut Rules,
         numbers: &mut Numbers,
-    ) {
-        moves.sort_by(|one, two| place(one.0, two.0));
+    ) -> Vec<Option<RuleNumbers>> {
+        let mut given = vec![None; moves.iter().map(|one| one.at + 1).max().unwrap_or(0)];
+        moves.sort_by(|one, two| place(one.route, two.route));
         let mut new = Vec::new();
         let fresh = self.0.len() == 0;
-        for same_key in moves.chunk_by(|one, two| one.0.key == two.0.key) {
-            let mut pool: Vec<(Arc<Rule>, u32)> = Vec::new();
-            let mut born: Vec<(&Arc<Route>, u32)> = Vec::new();
-            for same in same_key.chunk_by(|one, two| Arc::ptr_eq(one.0, two.0)) {
-                let Some((route, _)) = same.first() else {
+        let mut pool: Vec<(Arc<Rule>, u32)> = Vec::new();
+        let mut born: Vec<(&[Move<'_>], &Arc<Route>, u32)> = Vec::new();
+        let mut own = Vec::new();
+        let mut tell = |same: &[Move<'_>], numbers: &RuleNumbers| {
+            for put in same.iter().filter(|one| one.by > 0) {
+                if let Some(place) = given.get_mut(put.at) {
+                    *place = Some(numbers.clone());
+                }
+            }
+        };
+        for same_key in moves.chunk_by(|one, two| one.route.key == two.route.key) {
+            for same in same_key.chunk_by(|one, two| Arc::ptr_eq(one.route, two.route)) {
+                let Some(Move { route, .. }) = same.first() else {
                     continue;
                 };
-                let change: i32 = same.iter().map(|(_, by)| by).sum();
+                let change: i32 = same.iter().map(|one| one.by).sum();
                 let known = self.get(route).cloned();
                 let before = known.as_ref().map_or(0, |known| known.listeners);
                 let after = before.saturating_add_signed(change);
                 match (known, after) {
                     (None, 0) => {}
-                    (None, after) => born.push((*route, after)),
+                    (None, after) => born.push((same, *route, after)),
                     (Some(known), 0) => {
                         self.0.remove(|attached| place(&attached.route, route));
                         let rules = route.rules.iter().enumerate();
@@ -109,6 +127,7 @@ impl AllRoutes {
                         );
                     }
                     (Some(known), after) => {
+                        tell(same, &known.rules);
                         self.0.insert(Attached {
                             listeners: after,
                             ..known
@@ -116,8 +135,8 @@ impl AllRoutes {
                     }
                 }
             }
-            for (route, listeners) in born {
-                let mut own = Vec::with_capacity(route.rules.len());
+            for (same, route, listeners) in born.drain(..) {
+                own.clear();
                 for rule in &route.rules {
                     let same = pool.iter().position(|(known, _)| same_rule(known, rule));
                     let number = match same {
@@ -131,15 +150,16 @@ impl AllRoutes {
                 let attached = Attached {
                     route: Arc::clone(route),
                     listeners,
-                    rules: RuleNumbers::of(own),
+                    rules: RuleNumbers::of(&own),
                 };
+                tell(same, &attached.rules);
                 if fresh {
                     new.push(attached);
                 } else {
                     self.0.insert(attached);
                 }
             }
-            for (_, number) in pool {
+            for (_, number) in pool.drain(..) {
                 rules.set(number, None);
                 numbers.give_back(number);
             }
@@ -147,6 +167,7 @@ impl AllRoutes {
         if fresh {
             self.0 = Ordered::of(new);
         }
+        given
     }
 }
 

@@ -64,14 +64,6 @@ impl Rules {
         }
     }
 
-    /// Whether every request fits a match whose path does.
-    pub(super) fn is_unconditional(&self, served: Served) -> bool {
-        let plain = |one: &RequestMatch| {
-            one.method.is_none() && one.headers.is_empty() && one.query.is_empty()
-        };
-        self.http(served).is_some_and(plain)
-    }
-
     fn rank(&self, served: Served) -> u64 {
         let position = usize::from(served.position);
         let slot = self.get(served.rule);

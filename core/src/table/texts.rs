@@ -78,8 +78,11 @@ impl Interner {
         &self.texts
     }
 
-    pub(super) fn finish(mut self) -> Texts {
-        self.texts.bytes.shrink_to_fit();
-        self.texts
+    /// The texts; the interner is empty then, and may be used again.
+    pub(super) fn finish(&mut self) -> Texts {
+        self.index.clear();
+        Texts {
+            bytes: self.texts.bytes.drain(..).collect(),
+        }
     }
 }

@@ -4,20 +4,21 @@
 //! rule that is put to a key or taken from it. Changes are sorted by hash and so by shard; a shard that none falls into stays
 //! what it is. A table is first built by the same way, from the empty one.
 
-use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
-use super::apply::{Change, What, apply};
-use super::candidate::Served;
+use super::apply::apply;
+use super::candidate::{Candidate, Served};
+use super::changes::{Changes, What};
+use super::conditions;
 use super::dictionary::Kind;
-use super::groups::split;
+use super::heads::head;
 use super::host::{Below, Host, HostInfo, Tag, depth, length};
 use super::index::{IndexBuilder, Key, NONE};
 use super::listener::{ListenerTable, Ports};
 use super::names::{self, Names};
-use super::routes::RuleNumbers;
-use super::texts::Interner;
+use super::routes::{Move, RuleNumbers};
+use super::texts::Texts;
 use super::{RouteTable, TableInput};
 use crate::hostname::Hostname;
 use crate::rule::precedence::{grpc_rank, http_rank, route_order};
@@ -67,10 +68,11 @@ pub(super) fn table(old: &RouteTable, input: &TableInput) -> RouteTable {
     let mut update = Update {
         old,
         table: old.clone(),
-        changes: Vec::new(),
+        changes: Changes::default(),
         names: IndexBuilder::default(),
-        interner: Interner::default(),
+        name_texts: Texts::default(),
         less: Vec::new(),
+        text: Vec::new(),
     };
     let moved = update.listeners(&listeners);
     update.routes(&moved);
@@ -78,7 +80,7 @@ pub(super) fn table(old: &RouteTable, input: &TableInput) -> RouteTable {
     let Update {
         mut table, changes, ..
     } = update;
-    apply(old, &mut table, changes);
+    apply(old, &mut table, &changes);
     table.rule_numbers.settle();
     table.host_numbers.settle();
     table.listener_numbers.settle();
@@ -89,12 +91,14 @@ pub(super) fn table(old: &RouteTable, input: &TableInput) -> RouteTable {
 struct Update<'x> {
     old: &'x RouteTable,
     table: RouteTable,
-    changes: Vec<Change<'x>>,
+    changes: Changes,
     /// Hosts that are new.
     names: IndexBuilder,
-    interner: Interner,
+    name_texts: Texts,
     /// Hosts that something was taken from.
     less: Vec<u32>,
+    /// A text that is being put together.
+    text: Vec<u8>,
 }
 
 impl<'x> Update<'x> {
@@ -169,27 +173,29 @@ impl<'x> Update<'x> {
 
     /// Numbers the rules of routes that are new, and makes changes of what is another.
     fn routes(&mut self, moved: &[Moved<'x>]) {
-        let old = moved.iter().filter_map(|moved| Some((moved.old?, -1)));
-        let new = moved.iter().filter_map(|moved| Some((moved.new?, 1)));
+        let mut moves: Vec<Move<'x>> = Vec::with_capacity(moved.len());
+        for (at, moved) in moved.iter().enumerate() {
+            moves.extend(moved.old.map(|route| Move { route, by: -1, at }));
+            moves.extend(moved.new.map(|route| Move { route, by: 1, at }));
+        }
         let table = &mut self.table;
-        let moves = old.chain(new).collect();
-        table
+        let numbers = table
             .routes
             .attach(moves, &mut table.rules, &mut table.rule_numbers);
-        let (mut before, mut after) = (Vec::new(), Vec::new());
-        for moved in moved {
-            let side = |route: Option<&'x Arc<Route>>, table: &RouteTable| {
-                let route = route?;
-                Some(Side {
-                    listener: moved.listener,
-                    route,
-                    rules: table.routes.get(route)?.rules.clone(),
-                    names: served(moved.own, route),
-                    stay: Vec::new(),
-                })
+        let (mut before, mut after) = (Vec::new(), Vec::with_capacity(moved.len()));
+        for (moved, numbers) in moved.iter().zip(numbers) {
+            let side = |route: &'x Arc<Route>, rules: RuleNumbers| Side {
+                listener: moved.listener,
+                route,
+                rules,
+                names: served(moved.own, route),
+                stay: Vec::new(),
             };
-            let mut old = side(moved.old, self.old);
-            let mut new = side(moved.new, &self.table);
+            let mut old = moved.old.and_then(|route| {
+                let known = self.old.routes.get(route)?;
+                Some(side(route, known.rules.clone()))
+            });
+            let mut new = moved.new.zip(numbers).map(|(new, rules)| side(new, rules));
             if let (Some(old), Some(new)) = (&mut old, &mut new)
                 && old.names == new.names
                 && old.route.created == new.route.created
@@ -218,22 +224,22 @@ impl<'x> Update<'x> {
     }
 
     fn side(&mut self, side: &Side<'x>, put: bool) {
-        let rules = side.route.rules.iter().enumerate();
-        let numbered = rules.filter_map(|(at, rule)| Some((&**rule, side.rules.get(at)?)));
-        let moves: Vec<(&'x Rule, u32)> = numbered
-            .filter(|(rule, number)| {
-                side.stay.binary_search(number).is_err() && !is_empty(&rule.matches)
-            })
-            .collect();
-        if moves.is_empty() {
-            return;
-        }
         for name in &side.names {
-            let Some(host) = self.host(side.listener, *name, put) else {
-                continue;
-            };
-            for (rule, number) in &moves {
-                self.rule(host, rule, *number, put);
+            let mut host = None;
+            for (at, rule) in side.route.rules.iter().enumerate() {
+                let Some(number) = side.rules.get(at) else {
+                    continue;
+                };
+                if side.stay.binary_search(&number).is_ok() || is_empty(&rule.matches) {
+                    continue;
+                }
+                if host.is_none() {
+                    host = self.host(side.listener, *name, put);
+                }
+                let Some(host) = host else {
+                    break;
+                };
+                self.rule(host, rule, number, put);
             }
         }
     }
@@ -259,7 +265,7 @@ impl<'x> Update<'x> {
         let text = names::text(name);
         let hash = self.old.hasher.text(text);
         let key = Key::new(&self.old.hasher, hash, Kind::Name.scope(listener), text);
-        if let Some(number) = self.names.find(&key, self.interner.texts()) {
+        if let Some(number) = self.names.find(&key, &self.name_texts) {
             return Some(number);
         }
         if let Some((_, number)) = self.old.dictionary.find(&key) {
@@ -269,10 +275,10 @@ impl<'x> Update<'x> {
             return None;
         }
         let number = self.new_host(listener, Some(name));
-        let id = self.interner.intern(&self.old.hasher, text, hash);
+        let id = self.name_texts.push(text);
         self.names.insert(&key, id, number);
         self.count_name(listener, name, true);
-        self.change(key, Cow::Borrowed(text), What::Host(Some(number)), 0);
+        self.changes.push(&key, What::Host(number), 0);
         Some(number)
     }
 
@@ -349,7 +355,7 @@ impl<'x> Update<'x> {
                     let text = names::text(name);
                     let hash = self.old.hasher.text(text);
                     let key = Key::new(&self.old.hasher, hash, Kind::Name.scope(listener), text);
-                    self.change(key, Cow::Borrowed(text), What::Host(None), 0);
+                    self.changes.push(&key, What::NoHost, 0);
                 }
                 None => {
                     if let Some(Some(table)) = self.table.listeners.get_mut(listener) {
@@ -367,56 +373,57 @@ impl<'x> Update<'x> {
         }
     }
 
-    fn rule(&mut self, host: u32, rule: &'x Rule, number: u32, put: bool) {
-        let served = |position| Served {
-            rule: number,
-            position,
+    fn rule(&mut self, host: u32, rule: &Rule, number: u32, put: bool) {
+        let matched = |position| Matched {
+            host,
+            served: Served {
+                rule: number,
+                position,
+            },
+            plain: conditions::count(&rule.matches, position) == Some(0),
+            put,
         };
         match &rule.matches {
             Matches::Http(matches) => {
                 for (position, one) in (0..=u16::MAX).zip(matches) {
-                    self.http(host, one, served(position), put);
+                    self.http(one, matched(position));
                 }
             }
             Matches::Grpc(matches) => {
                 for (position, one) in (0..=u16::MAX).zip(matches) {
-                    self.grpc(host, one, served(position), put);
+                    self.grpc(one, matched(position));
                 }
             }
             Matches::Connection => {
                 let tag = Tag::Below(Below::Connection);
-                let text = Cow::Borrowed(&b""[..]);
-                self.file(host, (Kind::Connection, tag), text, served(0), (0, put));
+                self.file(Kind::Connection, tag, b"", matched(0), 0);
             }
         }
     }
 
-    fn http(&mut self, host: u32, one: &'x RequestMatch, served: Served, put: bool) {
+    fn http(&mut self, one: &RequestMatch, matched: Matched) {
         let rank = http_rank(one);
-        let (kind, tag, text): (_, _, Cow<'x, [u8]>) = match &one.path {
-            PathMatch::Exact(path) => (Kind::Exact, Tag::Exact(length(path)), Cow::Borrowed(path)),
+        match &one.path {
+            PathMatch::Exact(path) => {
+                self.file(Kind::Exact, Tag::Exact(length(path)), path, matched, rank);
+            }
             PathMatch::Prefix(path) if path.is_empty() => {
-                (Kind::Prefix, Tag::Below(Below::Root), Cow::Borrowed(path))
+                self.file(Kind::Prefix, Tag::Below(Below::Root), path, matched, rank);
             }
             PathMatch::Prefix(path) => {
-                let elements = self.elements(path);
-                (
-                    Kind::Prefix,
-                    Tag::Prefix(depth(elements)),
-                    Cow::Borrowed(path),
-                )
+                let tag = Tag::Prefix(depth(self.elements(path)));
+                self.file(Kind::Prefix, tag, path, matched, rank);
             }
             PathMatch::Pattern(pattern) => {
-                let (head, _) = split(pattern);
+                let head = head(pattern);
                 let tag = if head.is_empty() {
                     Tag::Below(Below::Headless)
                 } else {
                     Tag::Head(depth(self.elements(&head)))
                 };
-                (Kind::Head, tag, Cow::Owned(head))
+                self.file(Kind::Head, tag, &head, matched, rank);
             }
-        };
-        self.file(host, (kind, tag), text, served, (rank, put));
+        }
     }
 
     /// How many elements a path has: its slashes.
@@ -427,33 +434,34 @@ impl<'x> Update<'x> {
         elements
     }
 
-    fn grpc(&mut self, host: u32, one: &'x GrpcMatch, served: Served, put: bool) {
-        let exact = |name: &Option<ValueMatch>| match name {
-            Some(ValueMatch::Exact(name)) => Some([b"/", &**name].concat()),
-            Some(ValueMatch::Pattern(_)) | None => None,
+    fn grpc(&mut self, one: &GrpcMatch, matched: Matched) {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        let mut exact = |name: &Option<ValueMatch>| {
+            let Some(ValueMatch::Exact(name)) = name else {
+                return false;
+            };
+            text.push(b'/');
+            text.extend_from_slice(name);
+            true
         };
-        let (kind, below, text) = match (exact(&one.service), exact(&one.method)) {
-            (Some(service), Some(method)) => {
-                let text = [service, method].concat();
-                (Kind::ServiceAndMethod, Below::ServiceAndMethod, text)
-            }
-            (Some(service), None) => (Kind::Service, Below::Service, service),
-            (None, Some(method)) => (Kind::Method, Below::Method, method),
-            (None, None) => (Kind::Method, Below::AnyMethod, Vec::new()),
+        let (kind, below) = match (exact(&one.service), exact(&one.method)) {
+            (true, true) => (Kind::ServiceAndMethod, Below::ServiceAndMethod),
+            (true, false) => (Kind::Service, Below::Service),
+            (false, true) => (Kind::Method, Below::Method),
+            (false, false) => (Kind::Method, Below::AnyMethod),
         };
-        let rank = grpc_rank(one);
-        let tag = Tag::Below(below);
-        self.file(host, (kind, tag), Cow::Owned(text), served, (rank, put));
+        self.file(kind, Tag::Below(below), &text, matched, grpc_rank(one));
+        self.text = text;
     }
 
-    fn file(
-        &mut self,
-        host: u32,
-        (kind, tag): (Kind, Tag),
-        text: Cow<'x, [u8]>,
-        served: Served,
-        (rank, put): (u64, bool),
-    ) {
+    fn file(&mut self, kind: Kind, tag: Tag, text: &[u8], matched: Matched, rank: u64) {
+        let Matched {
+            host,
+            served,
+            plain,
+            put,
+        } = matched;
         let table = &mut self.table;
         if let (Some(bits), Some(info)) =
             (table.hosts.get_mut(host), table.host_infos.get_mut(host))
@@ -463,25 +471,25 @@ impl<'x> Update<'x> {
         if !put {
             self.less.push(host);
         }
-        let hash = self.old.hasher.text(&text);
-        let key = Key::new(&self.old.hasher, hash, kind.scope(host), &[]);
-        let what = if put {
-            What::Put(served)
-        } else {
-            What::Take(served)
+        let hash = self.old.hasher.text(text);
+        let key = Key::new(&self.old.hasher, hash, kind.scope(host), text);
+        let what = match (put, plain) {
+            (true, true) => What::Put(Candidate::plain(served)),
+            (true, false) => What::Put(Candidate::new(served, Candidate::whole())),
+            (false, _) => What::Take(served),
         };
-        self.change(key, text, what, rank);
+        self.changes.push(&key, what, rank);
     }
+}
 
-    fn change(&mut self, key: Key<'_>, text: Cow<'x, [u8]>, what: What, rank: u64) {
-        self.changes.push(Change {
-            hash: key.hash,
-            scope: key.scope,
-            text,
-            what,
-            rank,
-        });
-    }
+/// A match that is put to a key or taken from it.
+#[derive(Clone, Copy)]
+struct Matched {
+    host: u32,
+    served: Served,
+    /// Whether it asks for nothing but its path.
+    plain: bool,
+    put: bool,
 }
 
 /// Whether nothing can match.

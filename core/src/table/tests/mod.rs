@@ -1,4 +1,5 @@
 mod agree;
+mod cliffs;
 mod plain;
 mod update;
 

@@ -212,8 +212,17 @@ fn follows(steps: Vec<Step>, sent: &[Sent], hash_key: [u64; 2]) -> Result<(), Te
     Ok(())
 }
 
+/// How many sequences are tried: `PROPTEST_CASES`, 150 if that is not said.
+fn sequences() -> ProptestConfig {
+    let said = std::env::var("PROPTEST_CASES").ok();
+    ProptestConfig {
+        cases: said.and_then(|said| said.parse().ok()).unwrap_or(150),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(sequences())]
 
     #[test]
     fn a_table_that_follows_changes_is_the_one_built_afresh(
