@@ -59,20 +59,23 @@ impl Changes {
         }
     }
 
-    /// The changes by the hash of their keys; those of one hash in the order in which they came.
-    fn sorted(&self) -> Vec<Change> {
+    /// The hash of each change above its number, sorted: those of one hash in the order in which they came.
+    fn sorted(&self) -> Vec<u64> {
         let mut order: Vec<u64> = (0_u64..)
             .zip(&self.all)
             .map(|(number, change)| u64::from(change.hash) << 32 | number)
             .collect();
         order.sort_unstable();
-        let change = |number: u64| self.all.get(number as u32 as usize).copied();
-        order.into_iter().filter_map(change).collect()
+        order
     }
 
     /// Goes through the keys, sorted by hash, each with its changes in the order in which they came.
     pub(super) fn each_key<'c>(&'c self, mut key: impl FnMut(Key<'c>, &[Change])) {
-        for same_hash in self.sorted().chunk_by(|one, two| one.hash == two.hash) {
+        let mut same_hash: Vec<Change> = Vec::new();
+        for numbers in self.sorted().chunk_by(|one, two| one >> 32 == two >> 32) {
+            same_hash.clear();
+            let change = |number: &u64| self.all.get(*number as u32 as usize);
+            same_hash.extend(numbers.iter().filter_map(change));
             let Some(first) = same_hash.first().map(|first| self.key(first)) else {
                 continue;
             };
@@ -81,16 +84,15 @@ impl Changes {
                 own.scope == first.scope && own.text == first.text
             };
             if same_hash.iter().skip(1).all(is_first) {
-                key(first, same_hash);
+                key(first, &same_hash);
                 continue;
             }
             let of = |change: &Change| {
                 let own = self.key(change);
                 (own.scope, own.text)
             };
-            let mut several = same_hash.to_vec();
-            several.sort_by_key(of);
-            for own in several.chunk_by(|one, two| of(one) == of(two)) {
+            same_hash.sort_by_key(of);
+            for own in same_hash.chunk_by(|one, two| of(one) == of(two)) {
                 if let Some(first) = own.first() {
                     key(self.key(first), own);
                 }
