@@ -25,6 +25,7 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// Modules that know nothing of the rest.
 const LEAVES: &[&str] = &[
+    "base64",
     "bytes",
     "key",
     "hostname",

@@ -83,6 +83,7 @@
 
 pub mod analysis;
 pub mod api;
+mod base64;
 mod bytes;
 pub mod controller;
 pub mod document;

@@ -189,7 +189,13 @@ impl<'c> Objects<'c> {
             let spec = &self.crd.schema["properties"]["spec"];
             collect(spec, &object["spec"], "/spec", &mut places);
             for (pointer, schema) in places {
-                if rng.random_bool(0.2)
+                // Most rules of the CRDs bind the rules of routes.
+                let chance = if pointer.ends_with("/rules/0") {
+                    0.7
+                } else {
+                    0.2
+                };
+                if rng.random_bool(chance)
                     && let Some(value) = object.pointer_mut(&pointer)
                 {
                     aimed::aim(&pointer, schema, value, rng);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rustls_pemfile::Item;
 
-use super::base64;
 use super::context::Context;
 use super::finding::{Finding, Reason};
 use super::grant;
 use crate::api::reference::SecretObjectReference;
 use crate::api::secret::Secret;
+use crate::base64;
 use crate::key::{Kind, ObjectKey};
 use crate::rule::{Certificate, PrivateKey};
 

@@ -11,7 +11,6 @@
 
 mod attach;
 mod backend;
-mod base64;
 mod certificate;
 mod class;
 mod conflict;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::base64;
 use super::certificate;
 use super::context::Context;
 use super::finding::{Finding, Reason};
 use super::grant;
+use crate::base64;
 use crate::key::{Kind, ObjectKey};
 
 /// A reference to certificates of authorities.

@@ -1,12 +1,25 @@
 //! The kinds of Kubernetes that routing reads: the fields that it reads; the rest is not judged.
 
 use super::schema::{
-    ANY, BOOLEAN, INT32, PORT, Schema, Shape, list, map, one_of, open_object, optional, plain,
-    required, text,
+    ANY, BOOLEAN, Format, INT32, PORT, Schema, Shape, formatted, list, map, one_of, open_object,
+    optional, plain, required, text,
 };
 
 const TEXT: Schema = text(0, usize::MAX);
 const TEXTS: Schema = map(&TEXT, usize::MAX);
+/// Bytes: the API server cannot read an object in which they are no base64.
+const BYTES: Schema = map(
+    &formatted(
+        0,
+        usize::MAX,
+        &Format {
+            pattern: "",
+            expected: "base64 with padding",
+            holds: |text| crate::base64::decode(text).is_some(),
+        },
+    ),
+    usize::MAX,
+);
 
 pub(super) static SERVICE: Schema = open_object(&[optional(
     "spec",
@@ -73,12 +86,12 @@ pub(super) static ENDPOINT_SLICE: Schema = open_object(&[
 
 pub(super) static SECRET: Schema = open_object(&[
     optional("type", &TEXT),
-    optional("data", &TEXTS),
+    optional("data", &BYTES),
     optional("stringData", &TEXTS),
 ]);
 
 pub(super) static CONFIG_MAP: Schema =
-    open_object(&[optional("data", &TEXTS), optional("binaryData", &TEXTS)]);
+    open_object(&[optional("data", &TEXTS), optional("binaryData", &BYTES)]);
 
 pub(super) static CLUSTER_TRUST_BUNDLE: Schema = open_object(&[
     required(

@@ -144,9 +144,13 @@ fn judge(document: &Document, old: Option<&Node>, channel: Channel) -> Vec<Viola
 fn hide_values(violations: &mut [Violation]) {
     for violation in violations {
         let metadata = matches!(violation.field.segments().first(), Some(Segment::Field(name)) if &**name == "metadata");
-        if violation.rule == "type" && !metadata {
-            "has the wrong type (values of Secrets are not shown)"
-                .clone_into(&mut violation.message);
+        let told = match violation.rule {
+            "type" => "has the wrong type (values of Secrets are not shown)",
+            "pattern" => "is not base64 with padding (values of Secrets are not shown)",
+            _ => continue,
+        };
+        if !metadata {
+            told.clone_into(&mut violation.message);
         }
     }
 }

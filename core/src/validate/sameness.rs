@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::schema::{Schema, Shape, Unique};
+use super::view::{View, items};
 use crate::document::path::{Path, Step};
-use crate::document::{Entry, Node, Value};
+use crate::document::{Node, Value};
 use crate::key::Channel;
 
 /// Says the items that stand twice in a list of different ones.
@@ -42,53 +43,69 @@ pub(super) fn repeated(
     }
 }
 
-/// Whether an update leaves a value as it was: items with keys are compared with those of the same keys.
-pub(super) fn unchanged(schema: &'static Schema, old: &Node, new: &Node) -> bool {
-    match (&schema.shape, old.value(), new.value()) {
-        (
-            Shape::List {
-                items,
-                unique: unique @ Unique::Keys(_),
-                ..
-            },
-            Value::Sequence(olds),
-            Value::Sequence(news),
-        ) => {
-            let found = |new: &Node| {
-                correlated(old, new, unique).is_some_and(|old| unchanged(items, old, new))
+/// Whether an update leaves a value as it was, defaults put in: items with keys are compared with those of the same keys.
+pub(super) fn unchanged(old: View<'_>, new: View<'_>) -> bool {
+    match &new.schema().shape {
+        Shape::Object {
+            fields,
+            open: false,
+            ..
+        } if old.is_object() && new.is_object() => {
+            fields.iter().all(
+                |field| match (old.field(field.name), new.field(field.name)) {
+                    (Some(old), Some(new)) => unchanged(old, new),
+                    (old, new) => old.is_none() && new.is_none(),
+                },
+            )
+        }
+        Shape::List { unique, .. } if old.is_list() && new.is_list() => {
+            let (olds, news) = (items(old), items(new));
+            let kept = |(old, new): (View<'_>, View<'_>)| match unique {
+                Unique::Keys(keys) => {
+                    correlated(olds.iter(), new, keys).is_some_and(|old| unchanged(old, new))
+                }
+                _ => unchanged(old, new),
             };
-            olds.len() == news.len() && news.iter().all(found)
+            olds.len() == news.len() && olds.iter().zip(news.iter()).all(kept)
         }
-        (Shape::Object { fields, .. }, Value::Mapping(olds), Value::Mapping(news)) => {
-            let there = |node: Option<&'_ Node>| node.is_some_and(|node| !is_null(node));
-            let kept = news
-                .entries()
-                .iter()
-                .filter(|entry| !is_null(&entry.value))
-                .all(|entry| {
-                    let field = fields.iter().find(|field| field.name == &*entry.key);
-                    olds.get(&entry.key).is_some_and(|old| match field {
-                        Some(field) => unchanged(field.schema, old, &entry.value),
-                        None => same(old, &entry.value),
-                    })
-                });
-            let gone = |entry: &Entry| !is_null(&entry.value) && !there(news.get(&entry.key));
-            kept && !olds.entries().iter().any(gone)
-        }
-        _ => same(old, new),
+        _ => match (old.written(), new.written()) {
+            (Some(old), Some(new)) => same(old, new),
+            _ => old.agrees_as_scalar(new),
+        },
     }
 }
 
 /// The item of a list that an update replaces by `node`: only keys tell which one that is.
-pub(super) fn correlated<'n>(old: &'n Node, node: &Node, unique: &Unique) -> Option<&'n Node> {
-    let Unique::Keys(keys) = unique else {
+pub(super) fn replaced<'n>(
+    schema: &'static Schema,
+    old: &'n Node,
+    node: &'n Node,
+    channel: Channel,
+) -> Option<&'n Node> {
+    let Shape::List {
+        items: schema,
+        unique: Unique::Keys(keys),
+        ..
+    } = &schema.shape
+    else {
         return None;
     };
-    old.as_sequence()?.iter().find(|old| {
-        keys.iter().all(|key| match (old.get(key), node.get(key)) {
-            (Some(old), Some(new)) => same(old, new),
-            (old, new) => old.is_none() && new.is_none(),
-        })
+    let view = |node| View::new(schema, node, channel);
+    let olds = old.as_sequence()?.iter().map(view);
+    correlated(olds, view(node), keys)?.written()
+}
+
+fn correlated<'v>(
+    mut olds: impl Iterator<Item = View<'v>>,
+    new: View<'_>,
+    keys: &[&str],
+) -> Option<View<'v>> {
+    olds.find(|old| {
+        keys.iter()
+            .all(|key| match (old.field(key), new.field(key)) {
+                (Some(old), Some(new)) => unchanged(old, new),
+                (old, new) => old.is_none() && new.is_none(),
+            })
     })
 }
 

@@ -143,3 +143,90 @@ fn metadata_that_is_no_mapping_is_said_once() {
         assert_eq!(of_metadata.count(), 1, "{violations:?}");
     }
 }
+
+#[test]
+fn bytes_are_base64_and_those_of_secrets_are_not_shown() {
+    for (kind, field) in [("Secret", "data"), ("ConfigMap", "binaryData")] {
+        let messages = |value: Value| {
+            let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "o"}});
+            object[field] = json!({"key": value});
+            let violations = validate(&Document::from_json("o", &object), Channel::Standard);
+            violations
+                .into_iter()
+                .map(|found| format!("{}: {}", found.field, found.message))
+                .collect::<Vec<_>>()
+        };
+        for sound in [
+            json!("aHVudGVyMg=="),
+            json!("aHVu\ndGVyMg==\n"),
+            json!(""),
+            json!(null),
+        ] {
+            assert!(messages(sound.clone()).is_empty(), "{sound}");
+        }
+        for text in ["hunter2", "aHVudGVyMg", "aHVu dGVyMg=="] {
+            let found = messages(json!(text));
+            assert_eq!(found.len(), 1, "{text}");
+            assert!(
+                found[0].starts_with(&format!("{field}[key]: ")),
+                "{found:?}"
+            );
+            assert_eq!(found[0].contains(text), kind == "ConfigMap", "{found:?}");
+        }
+    }
+}
+
+/// An API server compares before and after with defaults put in, and items with those of the same key: so this update leaves
+/// the list as it was, but for the key that stands twice now.
+#[test]
+fn what_an_update_leaves_as_it_was_but_for_defaults_is_not_judged_again() {
+    let gateway = |listeners: Value| {
+        let value = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "g"},
+            "spec": {"gatewayClassName": "c", "listeners": listeners},
+        });
+        Document::from_json("g", &value)
+    };
+    let listener = |tls: Value| json!({"name": "a", "port": 443, "protocol": "HTTPS", "tls": tls});
+    let stored = listener(
+        json!({"mode": "Terminate", "certificateRefs": [{"group": "", "kind": "Secret", "name": "c"}]}),
+    );
+    let short = listener(json!({"certificateRefs": [{"name": "c"}]}));
+    let old = gateway(json!([stored, {"name": "b", "port": 80, "protocol": "HTTP"}]));
+    let rules = |new: &Document| -> Vec<String> {
+        let found = super::validate_update(new, &old, Channel::Standard);
+        let rule = |one: &super::Violation| format!("{}: {}", one.field, one.rule);
+        found.iter().map(rule).collect()
+    };
+    let twice = gateway(json!([short, stored]));
+    assert_eq!(rules(&twice), ["spec.listeners[1]: duplicate"]);
+    // A list of another length is another list.
+    let thrice = gateway(json!([short, stored, stored]));
+    assert!(rules(&thrice).len() > 1, "{:?}", rules(&thrice));
+}
+
+#[test]
+fn a_whole_number_with_a_fraction_is_an_integer() {
+    let route = |port: &str| {
+        format!(
+            "{{\"apiVersion\": \"gateway.networking.k8s.io/v1\", \"kind\": \"HTTPRoute\", \"metadata\": {{\"name\": \"r\"}},
+            \"spec\": {{\"rules\": [{{\"backendRefs\": [{{\"name\": \"s\", \"port\": {port}}}]}}]}}}}"
+        )
+    };
+    let limits = crate::document::Limits::default();
+    // JSON as it is posted, and the same as YAML.
+    for front in ["", "---\n"] {
+        for (port, whole) in [("80.0", true), ("8e1", true), ("80.5", false)] {
+            let text = format!("{front}{}", route(port));
+            let documents = crate::document::read(&"r".into(), text.as_bytes(), &limits);
+            let documents = documents.expect("it is JSON");
+            let violations = validate(&documents[0], Channel::Standard);
+            assert_eq!(violations.is_empty(), whole, "{port}: {violations:?}");
+            if whole {
+                let resource = Resource::from_document(&documents[0]).expect("it can be read");
+                let port = &resource.to_json()["spec"]["rules"][0]["backendRefs"][0]["port"];
+                assert_eq!(port, &json!(80));
+            }
+        }
+    }
+}

@@ -99,7 +99,37 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn is_list(self) -> bool {
-        matches!(self.value, Given::Written(node) if node.as_sequence().is_some())
+        match self.value {
+            Given::Written(node) => node.as_sequence().is_some(),
+            Given::Default(literal) => matches!(literal, Literal::List(_)),
+        }
+    }
+
+    pub(super) fn is_object(self) -> bool {
+        match self.value {
+            Given::Written(node) => node.as_mapping().is_some(),
+            Given::Default(literal) => matches!(literal, Literal::Object(_)),
+        }
+    }
+
+    pub(super) fn schema(self) -> &'static Schema {
+        self.schema
+    }
+
+    /// The value, unless it is a default.
+    pub(super) fn written(self) -> Option<&'a Node> {
+        match self.value {
+            Given::Written(node) => Some(node),
+            Given::Default(_) => None,
+        }
+    }
+
+    /// Whether both are the same text, or the same integer.
+    pub(super) fn agrees_as_scalar(self, other: View<'_>) -> bool {
+        match (self.as_str(), self.as_i64()) {
+            (None, None) => false,
+            (text, number) => text == other.as_str() && number == other.as_i64(),
+        }
     }
 
     /// The keys of a map; an entry that is `null` is not there.

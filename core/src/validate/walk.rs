@@ -1,6 +1,6 @@
 //! Judging a document by a schema, as the API server does: structure first, then the validation rules.
 
-use super::sameness::{correlated, is_null, repeated, unchanged};
+use super::sameness::{is_null, repeated, replaced, unchanged};
 use super::schema::{Field, Format, Schema, Shape, Test};
 use super::view::View;
 use super::{Findings, Severity};
@@ -103,6 +103,11 @@ impl Walk<'_, '_> {
         }
     }
 
+    fn unchanged(&self, schema: &'static Schema, old: &Node, new: &Node) -> bool {
+        let view = |node| View::new(schema, node, self.channel);
+        unchanged(view(old), view(new))
+    }
+
     fn structure(
         &mut self,
         schema: &'static Schema,
@@ -111,7 +116,7 @@ impl Walk<'_, '_> {
         path: &Path<'_>,
     ) {
         // What an update leaves as it was is not judged again.
-        if old.is_some_and(|old| unchanged(schema, old, node)) {
+        if old.is_some_and(|old| self.unchanged(schema, old, node)) {
             return;
         }
         match &schema.shape {
@@ -151,10 +156,7 @@ impl Walk<'_, '_> {
                 }
             },
             Shape::List {
-                items,
-                least,
-                most,
-                unique,
+                items, least, most, ..
             } => match node.as_sequence() {
                 Some(nodes) => {
                     self.between(
@@ -165,7 +167,7 @@ impl Walk<'_, '_> {
                         "items",
                     );
                     for (index, node) in nodes.iter().enumerate() {
-                        let old = old.and_then(|old| correlated(old, node, unique));
+                        let old = old.and_then(|old| replaced(schema, old, node, self.channel));
                         self.structure(items, node, old, &path.child(Step::Index(index)));
                     }
                 }
@@ -478,13 +480,13 @@ impl Walk<'_, '_> {
     /// The validation rules, from the inside out.
     fn rules(&mut self, schema: &'static Schema, node: &Node, old: Option<&Node>, path: &Path<'_>) {
         let ruled = schema.ruled && !is_null(node);
-        if !ruled || old.is_some_and(|old| unchanged(schema, old, node)) {
+        if !ruled || old.is_some_and(|old| self.unchanged(schema, old, node)) {
             return;
         }
         match (&schema.shape, node.value()) {
-            (Shape::List { items, unique, .. }, Value::Sequence(nodes)) => {
+            (Shape::List { items, .. }, Value::Sequence(nodes)) => {
                 for (index, node) in nodes.iter().enumerate() {
-                    let old = old.and_then(|old| correlated(old, node, unique));
+                    let old = old.and_then(|old| replaced(schema, old, node, self.channel));
                     self.rules(items, node, old, &path.child(Step::Index(index)));
                 }
             }

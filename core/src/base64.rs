@@ -1,7 +1,7 @@
-//! The values of Secrets: base64 with padding (RFC 4648 section 4), line breaks allowed as Kubernetes allows them.
+//! The values of Secrets and of `binaryData`: base64 with padding (RFC 4648 section 4), line breaks allowed as Kubernetes allows them.
 
 /// Decodes a value; `None` if it is not base64.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut count, mut padding) = (0_u32, 0_u32, 0_u32);
     for byte in text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')) {
