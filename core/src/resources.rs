@@ -344,7 +344,7 @@ impl Resources {
         self.kinds.get(&key.0)?.get(&key as &dyn AsKey)
     }
 
-    /// Hands over the objects of keys that ascend; of many that costs no search.
+    /// Hands over the objects of keys that ascend, each once; of many that costs no search.
     pub(crate) fn each<'r>(
         &'r self,
         keys: &[Arc<ObjectKey>],
@@ -359,11 +359,8 @@ impl Resources {
             let before =
                 |(own, _): &(&Arc<ObjectKey>, &Arc<Resource>)| !Arc::ptr_eq(own, key) && *own < key;
             while all.next_if(before).is_some() {}
-            take(
-                all.peek()
-                    .filter(|(own, _)| *own == key)
-                    .map(|(_, found)| *found),
-            );
+            let found = all.next_if(|(own, _)| *own == key);
+            take(found.map(|(_, found)| found));
         }
     }
 

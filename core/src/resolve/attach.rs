@@ -47,6 +47,8 @@ pub(super) struct Parents<'p> {
     sets: &'p BTreeMap<NamespacedName, ListenerSetFinding>,
     /// What was looked for so far: many routes look for the same.
     found: RefCell<BTreeMap<Arc<ObjectKey>, Found<'p>>>,
+    /// The last of them: most routes look for the same as the one before.
+    last: RefCell<Option<(Arc<ObjectKey>, Found<'p>)>>,
     /// References and places that were met lately.
     references: RefCell<Recent<ParentReference>>,
     places: RefCell<Recent<Places>>,
@@ -98,6 +100,7 @@ impl<'p> Parents<'p> {
             gateways,
             sets,
             found: RefCell::default(),
+            last: RefCell::default(),
             references: RefCell::default(),
             places: RefCell::default(),
             at_hand: RefCell::default(),
@@ -106,16 +109,25 @@ impl<'p> Parents<'p> {
 
     /// Looks for a parent.
     fn find(&self, context: &Context<'_>, key: (Kind, &str, &str)) -> Option<Rc<Parent<'p>>> {
-        let mut all = self.found.borrow_mut();
-        if let Some((node, parent)) = all.get(&key as &dyn AsKey) {
+        let mut last = self.last.borrow_mut();
+        let same = last.as_ref().filter(|(own, _)| own.parts() == key);
+        if let Some((_, (node, parent))) = same {
             context.look(*node);
             return parent.clone();
         }
-        let key = Arc::new(ObjectKey::new(key.0, key.1, key.2));
-        let node = context.parent(&key);
+        let mut all = self.found.borrow_mut();
+        let (key, (node, parent)) = match all.get_key_value(&key as &dyn AsKey) {
+            Some((key, found)) => (key.clone(), found.clone()),
+            None => {
+                let key = Arc::new(ObjectKey::new(key.0, key.1, key.2));
+                let node = context.parent(&key);
+                let parent = self.parent(key.clone()).map(Rc::new);
+                all.insert(key.clone(), (node, parent.clone()));
+                (key, (node, parent))
+            }
+        };
         context.look(node);
-        let parent = self.parent(key.clone()).map(Rc::new);
-        all.insert(key, (node, parent.clone()));
+        *last = Some((key, (node, parent.clone())));
         parent
     }
 

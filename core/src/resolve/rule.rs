@@ -108,10 +108,11 @@ struct Compiler<'r> {
 impl Compiler<'_> {
     fn http(&mut self, index: u16, rule: &HttpRouteRule) -> Result<Rule, Finding> {
         let at = format_args!("spec.rules[{index}]");
-        let matches = numbered(rule.matches()).map(|(number, one)| {
-            self.http_match(number, one, format_args!("{at}.matches[{number}]"))
-        });
-        let matches = matches.collect::<Result<Vec<_>, _>>()?;
+        let specs = rule.matches();
+        let mut matches = Vec::with_capacity(specs.len());
+        for (number, one) in numbered(specs) {
+            matches.push(self.http_match(number, one, format_args!("{at}.matches[{number}]"))?);
+        }
         let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), at, false)?;
         Ok(Rule {
             index,
@@ -141,10 +142,11 @@ impl Compiler<'_> {
             .as_deref()
             .filter(|matches| !matches.is_empty())
             .unwrap_or(&default);
-        let matches = numbered(matches).map(|(number, one)| {
-            self.grpc_match(number, one, format_args!("{at}.matches[{number}]"))
-        });
-        let matches = matches.collect::<Result<Vec<_>, _>>()?;
+        let specs = numbered(matches);
+        let mut matches = Vec::with_capacity(matches.len());
+        for (number, one) in specs {
+            matches.push(self.grpc_match(number, one, format_args!("{at}.matches[{number}]"))?);
+        }
         let filters = self.filters(rule.filters.as_deref().unwrap_or_default(), at, false)?;
         Ok(Rule {
             index,

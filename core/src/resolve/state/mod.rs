@@ -92,8 +92,11 @@ impl Work {
     /// What is dirty of a kind, in order, each once.
     fn dirty(&self, kind: Kind) -> Vec<Arc<ObjectKey>> {
         let mut keys = self.dirty.get(&kind).cloned().unwrap_or_default();
-        keys.sort();
-        keys.dedup();
+        // Those of a first resolution come in order.
+        if !keys.is_sorted_by(|one, two| one < two) {
+            keys.sort();
+            keys.dedup();
+        }
         keys
     }
 }
