@@ -8,6 +8,16 @@ use crate::api::reference::ParentReference;
 use crate::key::{Kind, ObjectKey};
 use crate::timestamp::Timestamp;
 
+/// An object of these members. `json!` would copy the values once more.
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let members = members.into_iter();
+    Value::Object(
+        members
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}
+
 /// A parent reference with group and kind spelled out, as readers expect it in statuses.
 pub(super) fn reference(reference: &ParentReference) -> Value {
     let mut value = Map::new();
@@ -47,10 +57,22 @@ pub(super) fn status(
     generation: i64,
     now: Timestamp,
 ) -> Option<Value> {
-    let mut new = match old {
-        Value::Object(old) => old.clone(),
-        _ => Map::new(),
+    let replaced: &[&str] = match desired {
+        Desired::Class { .. } => &["conditions", "supportedFeatures"],
+        Desired::Gateway { .. } => &[
+            "addresses",
+            "conditions",
+            "attachedListenerSets",
+            "listeners",
+        ],
+        Desired::ListenerSet { .. } => &["conditions", "listeners"],
+        Desired::Entries { list, .. } => &[list],
     };
+    let kept = old.as_object().into_iter().flatten();
+    let mut new: Map<String, Value> = kept
+        .filter(|(name, _)| !replaced.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     let conditions = |wanted: &[Condition], old: &Value| conditions(wanted, old, generation, now);
     let mut put = |name: &str, value: Value| new.insert(name.to_owned(), value);
     match desired {
@@ -115,7 +137,11 @@ pub(super) fn status(
                 let reference = reference(parent);
                 let earlier = ours.iter().find(|entry| entry[member] == reference);
                 let earlier = earlier.map_or(&Value::Null, |entry| &entry["conditions"]);
-                json!({member: reference, "controllerName": controller, "conditions": conditions(wanted, earlier)})
+                object([
+                    ("conditions", conditions(wanted, earlier)),
+                    ("controllerName", controller.into()),
+                    (member, reference),
+                ])
             });
             let all: Vec<Value> = foreign.into_iter().cloned().chain(ours).collect();
             put(list, Value::Array(all));
@@ -138,12 +164,14 @@ fn listeners(
         named.nth(before).map(|listener| &listener["conditions"])
     };
     let listeners = wanted.iter().enumerate().map(|(at, listener)| {
-        json!({
-            "name": listener.name,
-            "attachedRoutes": listener.attached,
-            "supportedKinds": listener.kinds.iter().map(|kind| kind_entry(*kind)).collect::<Vec<Value>>(),
-            "conditions": conditions(&listener.conditions, of(at, &listener.name).unwrap_or(&Value::Null)),
-        })
+        let earlier = of(at, &listener.name).unwrap_or(&Value::Null);
+        let kinds = listener.kinds.iter().map(|kind| kind_entry(*kind));
+        object([
+            ("attachedRoutes", listener.attached.into()),
+            ("conditions", conditions(&listener.conditions, earlier)),
+            ("name", listener.name.as_str().into()),
+            ("supportedKinds", Value::Array(kinds.collect())),
+        ])
     });
     Value::Array(listeners.collect())
 }
@@ -163,14 +191,15 @@ fn conditions(wanted: &[Condition], old: &Value, generation: i64, now: Timestamp
         let kept = earlier
             .filter(|earlier| earlier["status"] == status)
             .and_then(|earlier| earlier["lastTransitionTime"].as_str());
-        json!({
-            "type": condition.kind.as_str(),
-            "status": status,
-            "reason": condition.reason.as_str(),
-            "message": condition.message,
-            "observedGeneration": generation,
-            "lastTransitionTime": kept.map_or_else(|| now.to_string(), str::to_owned),
-        })
+        let since = kept.map_or_else(|| now.to_string(), str::to_owned);
+        object([
+            ("lastTransitionTime", since.into()),
+            ("message", (*condition.message).into()),
+            ("observedGeneration", generation.into()),
+            ("reason", condition.reason.as_str().into()),
+            ("status", status.into()),
+            ("type", condition.kind.as_str().into()),
+        ])
     });
     let foreign = old.iter().filter(|earlier| {
         let kind = earlier["type"].as_str().unwrap_or_default();
