@@ -74,7 +74,8 @@ pub(super) static ENDPOINT_SLICE: Schema = open_object(&[
         &list(
             &open_object(&[
                 optional("name", &TEXT),
-                optional("port", &PORT),
+                // The API server has no bounds here.
+                optional("port", &INT32),
                 optional("protocol", &one_of(&["TCP", "UDP", "SCTP"])),
                 optional("appProtocol", &TEXT),
             ]),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::schema::{Schema, Shape, Unique};
+use super::schema::{Field, Schema, Shape, Unique};
 use super::view::{View, items};
 use crate::document::path::{Path, Step};
 use crate::document::{Node, Value};
@@ -51,12 +51,12 @@ pub(super) fn unchanged(old: View<'_>, new: View<'_>) -> bool {
             open: false,
             ..
         } if old.is_object() && new.is_object() => {
-            fields.iter().all(
-                |field| match (old.field(field.name), new.field(field.name)) {
-                    (Some(old), Some(new)) => unchanged(old, new),
-                    (old, new) => old.is_none() && new.is_none(),
-                },
-            )
+            let kept = |field: &Field| match (old.field(field.name), new.field(field.name)) {
+                (Some(old), Some(new)) => unchanged(old, new),
+                (old, new) => old.is_none() && new.is_none(),
+            };
+            // A field that nobody knows has to be told, wherever it stands.
+            !new.has_strays() && fields.iter().all(kept)
         }
         Shape::List { unique, .. } if old.is_list() && new.is_list() => {
             let (olds, news) = (items(old), items(new));

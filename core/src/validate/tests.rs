@@ -200,6 +200,14 @@ fn what_an_update_leaves_as_it_was_but_for_defaults_is_not_judged_again() {
     };
     let twice = gateway(json!([short, stored]));
     assert_eq!(rules(&twice), ["spec.listeners[1]: duplicate"]);
+    // What nobody knows is told even where nothing else is new.
+    let mut stray = stored.clone();
+    stray["unheard"] = json!(1);
+    let strayed = gateway(json!([stray, {"name": "b", "port": 80, "protocol": "HTTP"}]));
+    assert_eq!(
+        rules(&strayed),
+        ["spec.listeners[0].unheard: unknown field"]
+    );
     // A list of another length is another list.
     let thrice = gateway(json!([short, stored, stored]));
     assert!(rules(&thrice).len() > 1, "{:?}", rules(&thrice));
@@ -228,5 +236,24 @@ fn a_whole_number_with_a_fraction_is_an_integer() {
                 assert_eq!(port, &json!(80));
             }
         }
+    }
+}
+
+#[test]
+fn ports_of_slices_have_no_bounds_and_those_of_services_have() {
+    let rules = |value: &Value| {
+        let found = validate(&Document::from_json("o", value), Channel::Standard);
+        found.iter().map(|one| one.rule).collect::<Vec<_>>()
+    };
+    for port in [-7, 0, 65_536] {
+        let slice = json!({
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "s"}, "addressType": "IPv4",
+            "endpoints": [{"addresses": ["192.0.2.1"]}], "ports": [{"port": port}],
+        });
+        assert!(rules(&slice).is_empty(), "{port}");
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"ports": [{"port": port}]},
+        });
+        assert_eq!(rules(&service).len(), 1, "{port}");
     }
 }

@@ -1,7 +1,7 @@
 //! Values as the validation rules see them: `null`s dropped and defaults put in, without copying the document.
 
 use super::schema::{Field, Literal, Schema, Shape};
-use crate::document::{Node, Value};
+use crate::document::{Mapping, Node, Value};
 use crate::key::Channel;
 
 /// A value, with the schema that says its defaults.
@@ -110,6 +110,21 @@ impl<'a> View<'a> {
             Given::Written(node) => node.as_mapping().is_some(),
             Given::Default(literal) => matches!(literal, Literal::Object(_)),
         }
+    }
+
+    /// Whether an object has fields that its schema does not name.
+    pub(super) fn has_strays(self) -> bool {
+        let (Shape::Object { fields, .. }, Given::Written(node)) = (&self.schema.shape, self.value)
+        else {
+            return false;
+        };
+        let known = |name: &str| {
+            fields
+                .iter()
+                .any(|field| field.name == name && field.stands_in(self.channel))
+        };
+        let entries = node.as_mapping().map(Mapping::entries).unwrap_or_default();
+        entries.iter().any(|entry| !known(&entry.key))
     }
 
     pub(super) fn schema(self) -> &'static Schema {
