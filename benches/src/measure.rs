@@ -16,7 +16,7 @@ const CHUNK: usize = 16;
 /// Each mode runs for at least this long.
 const LEAST: Duration = Duration::from_millis(150);
 /// Checking beforehand ends after this long, for those who are slow; what is timed is checked as well.
-const CHECK: Duration = Duration::from_secs(1);
+const CHECK: Duration = Duration::from_millis(250);
 /// Bytes written before each cold match.
 const EVICT: usize = 96 << 20;
 
