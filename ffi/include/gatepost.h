@@ -723,7 +723,7 @@ gatepost_code gatepost_preflight(const struct gatepost_table *table,
 
 // Writes path and query as they have to be forwarded: in canonical form, rewritten by the rule and, unless `index` is
 // `GATEPOST_RULE`, by that backend. `*len` becomes their length. `GATEPOST_E_LIMIT`: the buffer is too small, and `*len` is what
-// it takes. Allocates.
+// it takes. `GATEPOST_NOT_IMPLEMENTED`: the method is CONNECT. Allocates.
 GATEPOST_API
 GATEPOST_CHECK
 gatepost_code gatepost_rewrite_target(const struct gatepost_table *table,
@@ -744,7 +744,7 @@ struct gatepost_str gatepost_rewrite_host(const struct gatepost_table *table,
 
 // Writes the value of `Location` for a redirect, an absolute URL, and its status. `GATEPOST_NOT_FOUND`: the rule has no
 // redirect. `GATEPOST_BAD_REQUEST`: it leads to the request's own host, and the request names none. `GATEPOST_E_LIMIT`: the buffer
-// is too small, and `*len` is what it takes. Allocates.
+// is too small, and `*len` is what it takes. `GATEPOST_NOT_IMPLEMENTED`: the method is CONNECT. Allocates.
 GATEPOST_API
 GATEPOST_CHECK
 gatepost_code gatepost_redirect(const struct gatepost_table *table,

@@ -11,7 +11,7 @@ use http::{Method, StatusCode};
 use crate::backend::Backend;
 use crate::code::{
     Code, GATEPOST_BAD_REQUEST, GATEPOST_E_ARGUMENT, GATEPOST_E_LIMIT, GATEPOST_END,
-    GATEPOST_NO_BACKEND, GATEPOST_NOT_FOUND, GATEPOST_OK,
+    GATEPOST_NO_BACKEND, GATEPOST_NOT_FOUND, GATEPOST_NOT_IMPLEMENTED, GATEPOST_OK,
 };
 use crate::error::answering;
 use crate::pointers::{Buffer, Context, EditFn, In, Out, Place, Str, edit};
@@ -286,7 +286,7 @@ fn hand_over(
     }
 }
 
-/// Runs a function on the target of a request once more, in a later phase.
+/// Runs a function on the target of a request once more, in a later phase. No match is of a CONNECT, whose target has no path.
 fn judged<R>(
     table: &Table,
     request: In<Request>,
@@ -296,6 +296,7 @@ fn judged<R>(
     let request = request.read()?;
     let scratch = scratch.ok_or(GATEPOST_E_ARGUMENT)?;
     request.with(table, scratch, |head, _| match head {
+        Ok(head) if head.method == b"CONNECT" => Err(GATEPOST_NOT_IMPLEMENTED),
         Ok(head) => then(&head.target),
         Err(_) => Err(GATEPOST_BAD_REQUEST),
     })
@@ -303,7 +304,7 @@ fn judged<R>(
 
 /// Writes path and query as they have to be forwarded: in canonical form, rewritten by the rule and, unless `index` is
 /// `GATEPOST_RULE`, by that backend. `*len` becomes their length. `GATEPOST_E_LIMIT`: the buffer is too small, and `*len` is what
-/// it takes. Allocates.
+/// it takes. `GATEPOST_NOT_IMPLEMENTED`: the method is CONNECT. Allocates.
 #[unsafe(no_mangle)]
 #[must_use]
 pub extern "C" fn gatepost_rewrite_target(
@@ -361,7 +362,7 @@ pub extern "C" fn gatepost_rewrite_host(table: Option<&Table>, id: Id, index: u3
 
 /// Writes the value of `Location` for a redirect, an absolute URL, and its status. `GATEPOST_NOT_FOUND`: the rule has no
 /// redirect. `GATEPOST_BAD_REQUEST`: it leads to the request's own host, and the request names none. `GATEPOST_E_LIMIT`: the buffer
-/// is too small, and `*len` is what it takes. Allocates.
+/// is too small, and `*len` is what it takes. `GATEPOST_NOT_IMPLEMENTED`: the method is CONNECT. Allocates.
 #[unsafe(no_mangle)]
 #[must_use]
 pub extern "C" fn gatepost_redirect(

@@ -503,6 +503,11 @@ static void steps(void) {
   CHECK(gatepost_rewrite_target(table, match.id, 1, &request, scratch, buffer, 8, &len) == GATEPOST_OK);
   CHECK(len == 8 && memcmp(buffer, "/new/A?q", 8) == 0);
   CHECK(gatepost_rewrite_target(table, match.id, 1, &request, scratch, NULL, 8, &len) == GATEPOST_E_ARGUMENT);
+  /* No match is of a CONNECT, whose target has no path. */
+  {
+    gatepost_request connect = request_of("CONNECT", "shop.example.com:443");
+    CHECK(gatepost_rewrite_target(table, match.id, 1, &connect, scratch, buffer, 8, &len) == GATEPOST_NOT_IMPLEMENTED);
+  }
   CHECK(is(gatepost_rewrite_host(table, match.id, 0), "inside.example.com"));
 
   CHECK(gatepost_mirror(table, match.id, GATEPOST_RULE, 0, 0, &backend) == GATEPOST_OK && is(backend.name, "shadow"));
