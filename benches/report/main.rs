@@ -30,7 +30,7 @@ struct Arguments {
 const HEAD: &str = "# Performance
 
 Written by `make performance`; nothing here is typed by hand. Each part says of which commit it is, and `scripts/performance PART` measures
-that part alone. What was measured lies in `docs/performance/`, a JSON object a line. Ratios hold on other machines, times do not.
+that part alone. What was measured lies in `docs/performance/`, a JSON object a line. Compare ratios with those of another machine, not times.
 ";
 
 fn main() -> ExitCode {
