@@ -144,7 +144,11 @@ fn of_service(resources: &Resources, port: &ServicePort) -> Endpoints {
         let numbers = ports
             .iter()
             .filter(|candidate| candidate.name.as_deref().unwrap_or("") == name);
-        for number in numbers.filter_map(|candidate| u16::try_from(candidate.port?).ok()) {
+        // The API server takes any number; only these can be connected to.
+        let numbers = numbers
+            .filter_map(|candidate| u16::try_from(candidate.port?).ok())
+            .filter(|&number| number != 0);
+        for number in numbers {
             for endpoint in slice.endpoints.iter().flatten() {
                 for address in endpoint
                     .addresses
