@@ -106,8 +106,9 @@ pub async fn authorize(
         .headers
         .insert(CONTENT_LENGTH, HeaderValue::from(sent.len()));
     let payload = Payload::Whole(sent);
+    head(&target, &mut asked).map_err(|error| unavailable(&error))?;
     let order = Order {
-        head: head(&target, asked).map_err(|error| unavailable(&error))?,
+        head: &mut asked,
         payload: &payload,
         addresses,
         target: &target,

@@ -10,13 +10,13 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::connected::Connection;
 use crate::endpoints::Busy;
 use crate::error::BoxError;
 use crate::exchange::Exchange;
 use crate::fields::trailers;
 use crate::http1::Http1Body;
 use crate::mirror::Copy;
-use crate::pool::Connection;
 use crate::upload::{Attempt, Upload};
 
 /// What a request carries.
@@ -58,6 +58,13 @@ pub enum Outgoing {
     Attempt(Attempt),
     /// A copy of that.
     Copy(Copy),
+}
+
+impl Outgoing {
+    /// The body, with none left in its place.
+    pub fn take(&mut self) -> Outgoing {
+        std::mem::replace(self, Outgoing::Whole(Bytes::new()))
+    }
 }
 
 impl Body for Outgoing {
@@ -102,7 +109,7 @@ impl Body for Outgoing {
 #[non_exhaustive]
 pub enum Reply {
     /// By HTTP/1.
-    Http1(Http1Body),
+    Http1(Box<Http1Body>),
     /// By HTTP/2.
     Http2(Incoming),
     /// None: the connection goes on in another protocol, and these bytes of it are there already.

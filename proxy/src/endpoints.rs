@@ -11,6 +11,7 @@ use gatepost::resolve::endpoints::Endpoints;
 use gatepost::rule::ServicePort;
 
 use crate::budget::Budget;
+use crate::kept::Kept;
 
 /// Endpoints that are looked at for one request.
 const LOOKED_AT: usize = 64;
@@ -45,6 +46,8 @@ pub struct Addresses {
 pub struct Endpoint {
     /// Where it is.
     pub address: SocketAddr,
+    /// Connections to it that are not in use.
+    pub kept: Arc<Kept>,
     /// Requests and connections that it has now.
     active: AtomicUsize,
     /// Failures to connect since the last success.
@@ -167,6 +170,7 @@ impl Endpoint {
     pub fn new(address: SocketAddr) -> Endpoint {
         Endpoint {
             address,
+            kept: Arc::default(),
             active: AtomicUsize::new(0),
             failures: AtomicU32::new(0),
             again: AtomicU64::new(0),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use gatepost::rule::{BackendDestination, BackendProtocol, Listener, Retry, Timeouts, TlsMode};
 use http::header::HOST;
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 
 use crate::backend_tls::TlsClient;
-use crate::body::{Payload, Reply};
+use crate::body::{Outgoing, Payload, Reply};
 use crate::endpoints::{Addresses, Busy, Endpoint};
 use crate::error::{BoxError, ForwardError};
 use crate::pool::Pool;
@@ -59,14 +60,19 @@ impl Target {
             tls: tls.map_err(|error| ForwardError::Connect(error.into()))?,
         })
     }
+
+    /// The number of the TLS settings; 0: clear.
+    pub fn tls_id(&self) -> u64 {
+        self.tls.as_ref().map_or(0, |tls| tls.id)
+    }
 }
 
-/// A request's head as the target's protocol writes it: over HTTP/2 the authority is part of the target.
+/// Makes a request's head what the target's protocol writes: over HTTP/2 the authority is part of the target.
 ///
 /// # Errors
 ///
 /// If there is no such URI.
-pub fn head(target: &Target, mut parts: http::request::Parts) -> Result<Request<()>, BoxError> {
+pub fn head(target: &Target, parts: &mut Parts) -> Result<(), BoxError> {
     if target.http2 {
         let authority = parts.headers.remove(HOST);
         let authority = authority
@@ -87,14 +93,14 @@ pub fn head(target: &Target, mut parts: http::request::Parts) -> Result<Request<
     } else {
         parts.version = Version::HTTP_11;
     }
-    Ok(Request::from_parts(parts, ()))
+    Ok(())
 }
 
 /// What is to be sent, and within which limits.
 #[derive(Debug)]
 pub struct Order<'r> {
     /// The head, as the target's protocol writes it.
-    pub head: Request<()>,
+    pub head: &'r mut Parts,
     /// The body.
     pub payload: &'r Payload,
     /// Where.
@@ -127,7 +133,7 @@ pub struct Arrived {
 /// # Errors
 ///
 /// If no attempt brought an answer.
-pub async fn send(pool: &Arc<Pool>, mut order: Order<'_>) -> Result<Arrived, ForwardError> {
+pub async fn send(pool: &Pool, mut order: Order<'_>) -> Result<Arrived, ForwardError> {
     let retry = order.retry.filter(|retry| retry.attempts > 0);
     if retry.is_some() {
         order.addresses.budget().request();
@@ -136,8 +142,7 @@ pub async fn send(pool: &Arc<Pool>, mut order: Order<'_>) -> Result<Arrived, For
     let whole = limit(order.timeouts.request).map(|limit| order.start + limit);
     let each = limit(order.timeouts.backend_request);
     // RFC 9110 section 9.2.2: what is not idempotent goes out again only if it has certainly not been acted upon.
-    let idempotent = order.head.method().is_idempotent();
-    let mut head = Some(std::mem::take(&mut order.head));
+    let idempotent = order.head.method.is_idempotent();
     let mut again = 0;
     loop {
         let deadline = each
@@ -145,16 +150,17 @@ pub async fn send(pool: &Arc<Pool>, mut order: Order<'_>) -> Result<Arrived, For
             .into_iter()
             .chain(whole)
             .min();
-        let spare = retry.and(head.as_ref()).map(copy);
-        let Some(this) = head.take() else {
-            return Err(ForwardError::NoEndpoint);
-        };
-        let attempt = attempt(pool, &mut order, this);
-        let result = match deadline {
-            Some(deadline) => timeout_at(deadline, attempt)
-                .await
-                .unwrap_or(Err(ForwardError::Timeout)),
-            None => attempt.await,
+        // Over HTTP/2 a head is given away.
+        let spare = (retry.is_some() && order.target.http2).then(|| copy(order.head));
+        let mut body = order.payload.attempt();
+        let result = {
+            let attempt = std::pin::pin!(attempt(pool, &mut order, &mut body));
+            match deadline {
+                Some(deadline) => timeout_at(deadline, attempt)
+                    .await
+                    .unwrap_or(Err(ForwardError::Timeout)),
+                None => attempt.await,
+            }
         };
         let (asks, unprocessed) = match (&result, retry) {
             (_, None) => (false, false),
@@ -186,17 +192,18 @@ pub async fn send(pool: &Arc<Pool>, mut order: Order<'_>) -> Result<Arrived, For
         }
         tokio::time::sleep_until(resume).await;
         again += 1;
-        head = spare;
+        if let Some(spare) = spare {
+            *order.head = spare;
+        }
     }
 }
 
 /// One attempt: an endpoint that cannot be connected to is passed over for the next.
 async fn attempt(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     order: &mut Order<'_>,
-    head: Request<()>,
+    body: &mut Outgoing,
 ) -> Result<(Response<Reply>, Busy), ForwardError> {
-    let mut request = head.map(|()| order.payload.attempt());
     let mut tried: Vec<SocketAddr> = Vec::new();
     let mut last = ForwardError::NoEndpoint;
     while tried.len() < FAIL_OVERS {
@@ -204,24 +211,24 @@ async fn attempt(
         let Some(endpoint) = pinned.or_else(|| order.addresses.choose(&tried)) else {
             break;
         };
-        match pool.send(&endpoint, order.target, request).await {
+        match pool.send(&endpoint, order.target, order.head, body).await {
             Ok(arrived) => return Ok(arrived),
-            Err((error, Some(unsent))) => {
+            Err((error, true)) => {
                 tracing::debug!(address = %endpoint.address, %error, "endpoint skipped");
                 tried.push(endpoint.address);
-                (last, request) = (error, unsent);
+                last = error;
             }
-            Err((error, None)) => return Err(error),
+            Err((error, false)) => return Err(error),
         }
     }
     Err(last)
 }
 
-fn copy(head: &Request<()>) -> Request<()> {
-    let mut copy = Request::new(());
-    *copy.method_mut() = head.method().clone();
-    *copy.uri_mut() = head.uri().clone();
-    *copy.version_mut() = head.version();
-    *copy.headers_mut() = head.headers().clone();
+fn copy(head: &Parts) -> Parts {
+    let mut copy = Request::new(()).into_parts().0;
+    copy.method = head.method.clone();
+    copy.uri = head.uri.clone();
+    copy.version = head.version;
+    copy.headers = head.headers.clone();
     copy
 }

@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::task::AbortHandle;
@@ -20,8 +21,9 @@ use tokio::task::AbortHandle;
 use crate::answer::{self, AnswerHead, Framing};
 use crate::body::Outgoing;
 use crate::chunked::Chunked;
+use crate::connected::Connection;
 use crate::error::BoxError;
-use crate::pool::{Connection, Place};
+use crate::kept::Place;
 
 /// Interim answers that are passed over before the one that counts.
 const INTERIM: usize = 1000;
@@ -34,9 +36,7 @@ const READ: usize = 64 << 10;
 pub struct Failed {
     /// What went wrong.
     pub error: BoxError,
-    /// The request.
-    pub request: Option<Request<Outgoing>>,
-    /// Whether some of it went out; if not, it is as it was.
+    /// Whether some of the request went out; if not, it is as it was.
     pub begun: bool,
     /// Whether nothing was heard of the backend.
     pub silent: bool,
@@ -46,20 +46,10 @@ pub struct Failed {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "plain facts")]
 pub struct Answered {
-    /// The answer.
-    pub response: Response<Http1Body>,
+    /// The answer; its body lies apart, so that passing it on costs little.
+    pub response: Response<Box<Http1Body>>,
     /// After 101: the connection, and what came over it behind the head.
     pub changed: Option<(Connection, Bytes)>,
-}
-
-/// Whether a connection that was kept may be used: nothing came over it since.
-pub fn quiet(connection: &mut Connection) -> bool {
-    let mut bytes = [0; 1];
-    let mut buffer = ReadBuf::new(&mut bytes);
-    let mut context = Context::from_waker(Waker::noop());
-    Pin::new(connection)
-        .poll_read(&mut context, &mut buffer)
-        .is_pending()
 }
 
 /// Sends a request and reads the head of its answer. `place` is where the connection is kept afterwards.
@@ -69,26 +59,25 @@ pub fn quiet(connection: &mut Connection) -> bool {
 /// If the connection breaks, the client's body does, or the answer is not well formed.
 pub async fn send(
     connection: Connection,
-    request: Request<Outgoing>,
+    head: &Parts,
+    body: &mut Outgoing,
     place: Place,
 ) -> Result<Answered, Failed> {
-    let to_head = *request.method() == Method::HEAD;
+    let to_head = head.method == Method::HEAD;
     let mut exchange = Exchange {
-        upload: Upload::new(&request),
+        upload: Upload::new(head, body),
         connection,
         input: BytesMut::new(),
         seen: 0,
         interim: 0,
     };
-    let mut request = Some(request);
     let mut begun = false;
-    let head = poll_fn(|context| exchange.poll(context, &mut request, &mut begun, to_head)).await;
-    let (head, sent) = match head {
+    let answer = poll_fn(|context| exchange.poll(context, body, &mut begun, to_head)).await;
+    let (answer, sent) = match answer {
         Ok(found) => found,
         Err(error) => {
             return Err(Failed {
                 error,
-                request,
                 begun,
                 silent: exchange.input.is_empty() && exchange.interim == 0,
             });
@@ -99,29 +88,28 @@ pub async fn send(
         headers,
         framing,
         lasting,
-    } = head;
+    } = answer;
     let Exchange {
         connection,
         input,
         upload,
         ..
     } = exchange;
-    let mut response = Response::new(Http1Body::empty());
+    let mut response = Response::new(Box::new(Http1Body::empty()));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if status == StatusCode::SWITCHING_PROTOCOLS {
         let changed = Some((connection, input.freeze()));
         return Ok(Answered { response, changed });
     }
-    let body = match (sent, request.map(Request::into_body)) {
-        (false, Some(body)) => beside(connection, upload, body),
-        _ => Http1Body {
-            side: Some(Side::Whole(connection)),
-            place: lasting.then_some(place),
-            ..Http1Body::empty()
-        },
-    };
-    *response.body_mut() = body.reading(input, framing);
+    let reply = response.body_mut();
+    if sent {
+        reply.side = Some(Side::Whole(connection));
+        reply.place = lasting.then_some(place);
+    } else {
+        reply.side = Some(beside(connection, upload, body.take()));
+    }
+    reply.reading(input, framing);
     Ok(Answered {
         response,
         changed: None,
@@ -143,11 +131,10 @@ impl Exchange {
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        request: &mut Option<Request<Outgoing>>,
+        body: &mut Outgoing,
         begun: &mut bool,
         to_head: bool,
     ) -> Poll<Result<(AnswerHead, bool), BoxError>> {
-        let body = request.as_mut().ok_or("the request is gone")?.body_mut();
         let mut sent = self.upload.poll(context, &mut self.connection, body);
         *begun |= self.upload.begun;
         if let Poll::Ready(Err(Broken::Connection(_))) = &sent
@@ -216,8 +203,8 @@ enum Length {
 }
 
 impl Upload {
-    fn new(request: &Request<Outgoing>) -> Upload {
-        let length = match request.body().size_hint().exact() {
+    fn new(request: &Parts, body: &Outgoing) -> Upload {
+        let length = match body.size_hint().exact() {
             Some(length) => Length::Known(length),
             None => Length::Chunks,
         };
@@ -311,17 +298,15 @@ impl Upload {
 }
 
 /// A head as it is sent: the body says how it ends, whatever the fields did.
-fn head(request: &Request<Outgoing>, length: Length) -> Vec<u8> {
+fn head(request: &Parts, length: Length) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
-    out.extend_from_slice(request.method().as_str().as_bytes());
+    out.extend_from_slice(request.method.as_str().as_bytes());
     out.push(b' ');
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |path| path.as_str());
+    let path = request.uri.path_and_query();
+    let path = path.map_or("/", |path| path.as_str());
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in request.headers() {
+    for (name, value) in &request.headers {
         if *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING {
             continue;
         }
@@ -330,11 +315,8 @@ fn head(request: &Request<Outgoing>, length: Length) -> Vec<u8> {
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    let said = request.headers().contains_key(CONTENT_LENGTH)
-        || matches!(
-            *request.method(),
-            Method::POST | Method::PUT | Method::PATCH
-        );
+    let said = request.headers.contains_key(CONTENT_LENGTH)
+        || matches!(request.method, Method::POST | Method::PUT | Method::PATCH);
     match length {
         Length::Chunks => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         // RFC 9110 section 8.6: methods that expect a body say that there is none.
@@ -371,19 +353,16 @@ fn read<S: AsyncRead + Unpin>(
 }
 
 /// Sends the rest of a request while its answer is read: whoever reads may wait for the other.
-fn beside(connection: Connection, mut upload: Upload, mut body: Outgoing) -> Http1Body {
+fn beside(connection: Connection, mut upload: Upload, mut body: Outgoing) -> Side {
     let (reader, mut writer): (_, WriteHalf<Connection>) = tokio::io::split(connection);
     let task = tokio::spawn(async move {
         // How it ends is told by the answer, or by its end.
         let _ = poll_fn(|context| upload.poll(context, &mut writer, &mut body)).await;
         std::future::pending::<()>().await;
     });
-    Http1Body {
-        side: Some(Side::Half {
-            reader,
-            _upload: Uploading(task.abort_handle()),
-        }),
-        ..Http1Body::empty()
+    Side::Half {
+        reader,
+        _upload: Uploading(task.abort_handle()),
     }
 }
 
@@ -436,7 +415,7 @@ impl Http1Body {
         }
     }
 
-    fn reading(mut self, input: BytesMut, framing: Framing) -> Http1Body {
+    fn reading(&mut self, input: BytesMut, framing: Framing) {
         self.input = input;
         self.left = match framing {
             Framing::Length(length) => Left::Length(length),
@@ -446,7 +425,6 @@ impl Http1Body {
         if framing == Framing::Length(0) {
             self.end();
         }
-        self
     }
 
     /// The body has been read whole. What comes unasked behind it makes the connection useless.

@@ -16,6 +16,7 @@ pub mod backend_tls;
 pub mod body;
 pub mod budget;
 pub mod chunked;
+pub mod connected;
 pub mod connection;
 pub mod data_plane;
 pub mod endpoints;
@@ -27,6 +28,7 @@ pub mod frames;
 pub mod guard;
 pub mod head;
 pub mod http1;
+pub mod kept;
 #[cfg(feature = "kubernetes")]
 pub mod kubernetes;
 pub mod listen;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gatepost::rule::{Listener, Mirror};
-use http::Request;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
@@ -101,9 +100,9 @@ pub fn send(
         Ok(target) => target,
         Err(error) => return tracing::debug!(%error, "mirror"),
     };
-    let mut request = Request::from_parts(parts.clone(), ());
-    request.extensions_mut().clear();
-    let body = match payload {
+    let mut parts = parts.clone();
+    parts.extensions.clear();
+    let mut body = match payload {
         Payload::Upload(upload) => Outgoing::Copy(upload.copy()),
         other => other.attempt(),
     };
@@ -112,10 +111,9 @@ pub fn send(
         let _permit = permit;
         let work = async {
             let endpoint = addresses.choose(&[]).ok_or("the mirror has no endpoint")?;
-            let (parts, ()) = request.into_parts();
-            let request = head(&target, parts)?.map(|()| body);
-            let sent = plane.pool.send(&endpoint, &target, request).await;
-            let (answer, _busy) = sent.map_err(|(error, _)| error)?;
+            head(&target, &mut parts)?;
+            let sent = plane.pool.send(&endpoint, &target, &mut parts, &mut body);
+            let (answer, _busy) = sent.await.map_err(|(error, _)| error)?;
             let mut body = answer.into_body();
             while let Some(frame) = body.frame().await {
                 frame?;

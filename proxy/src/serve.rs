@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gatepost::table::is_grpc;
 use gatepost::target::{Raw, Refused, Target as RequestTarget};
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, ORIGIN};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -55,13 +56,24 @@ pub async fn serve(
     let mut outcome = Outcome::default();
     let exchange = peer.exchange.as_deref();
     let version = request.version();
+    let (mut parts, body) = request.into_parts();
     let judged = exchange.filter(|_| version <= Version::HTTP_11);
     let refused = exchange
         .and_then(Exchange::begin)
         .filter(|_| judged.is_some());
     let mut response = match refused {
         Some(refused) => close(refused, &mut outcome),
-        None => match answer(&plane, &served, &peer, request, start, &mut outcome).await {
+        None => match answer(
+            &plane,
+            &served,
+            &peer,
+            &mut parts,
+            body,
+            start,
+            &mut outcome,
+        )
+        .await
+        {
             Ok(response) => response,
             // The backend broke off because the client's body did.
             Err(fault) => match judged.and_then(Exchange::body) {
@@ -142,11 +154,11 @@ async fn answer(
     plane: &Arc<Plane>,
     served: &Served,
     peer: &Peer,
-    request: Request<Incoming>,
+    parts: &mut Parts,
+    body: Incoming,
     start: Instant,
     outcome: &mut Outcome,
 ) -> Result<Response<Answer>, Fault> {
-    let (mut parts, body) = request.into_parts();
     let uri = rooted(std::mem::take(&mut parts.uri));
     let mut buffer = Vec::new();
     let (host, more) = {
@@ -158,7 +170,7 @@ async fn answer(
         return Err(Fault::new(StatusCode::BAD_REQUEST, why));
     }
     let hosts = host.as_slice();
-    let target = target(served, &uri, &parts, hosts, &mut buffer)
+    let target = target(served, &uri, parts, hosts, &mut buffer)
         .map_err(|refused| Fault::new(StatusCode::BAD_REQUEST, refused.to_string()))?;
     // RFC 9112 section 3.2.2: what the target says goes before what the field said.
     if let Some(value) = uri
@@ -251,7 +263,7 @@ fn rooted(uri: Uri) -> Uri {
 fn target<'r>(
     served: &Served,
     uri: &'r Uri,
-    parts: &http::request::Parts,
+    parts: &Parts,
     hosts: &'r [HeaderValue],
     buffer: &'r mut Vec<u8>,
 ) -> Result<RequestTarget<'r>, Refused> {

@@ -26,8 +26,8 @@ pub struct Served {
     pub endpoints: Arc<EndpointTable>,
     /// By the number of the rule; some numbers are free.
     rules: Arc<[Option<Arc<RuleState>>]>,
-    /// Names of the listeners, by where they lie in memory.
-    listeners: Arc<HashMap<usize, Arc<str>>>,
+    /// Names of the listeners, in the order of where they lie in memory.
+    listeners: Arc<[(usize, Arc<str>)]>,
     filtered: bool,
 }
 
@@ -108,9 +108,11 @@ impl Served {
             (place(&**listener), Arc::from(name))
         };
         let listeners = table.listeners();
+        let mut names: Vec<(usize, Arc<str>)> = listeners.iter().map(name).collect();
+        names.sort_unstable();
         Served {
             rules: states,
-            listeners: Arc::new(listeners.iter().map(name).collect()),
+            listeners: names.into(),
             filtered: listeners
                 .iter()
                 .any(|listener| !listener.filters.is_empty()),
@@ -147,8 +149,10 @@ impl Served {
 
     /// The name of a listener of this table.
     pub fn listener(&self, listener: &Listener) -> Arc<str> {
-        let name = self.listeners.get(&place(listener));
-        name.cloned().unwrap_or_default()
+        let place = place(listener);
+        let found = self.listeners.binary_search_by_key(&place, |(at, _)| *at);
+        let name = found.ok().and_then(|found| self.listeners.get(found));
+        name.map(|(_, name)| name.clone()).unwrap_or_default()
     }
 
     /// Counts an answer of a rule; `backend` is the position of the one that was picked.

@@ -51,7 +51,7 @@ pub(crate) struct Asked<'r> {
     pub(crate) target: RequestTarget<'r>,
     /// The protocol that the client asks to change to.
     pub(crate) wanted: Option<HeaderValue>,
-    pub(crate) parts: http::request::Parts,
+    pub(crate) parts: &'r mut http::request::Parts,
     pub(crate) body: Body,
     /// Whether the fields are ours already: what an authority added stays.
     pub(crate) owned: bool,
@@ -144,14 +144,7 @@ impl<'r> Asked<'r> {
         }
         let body = std::mem::replace(&mut self.body, Body::Read(bytes::Bytes::new()));
         // What few requests need takes its memory when they do.
-        let asking = authorize(
-            self.plane,
-            self.served,
-            listener,
-            auth,
-            &mut self.parts,
-            body,
-        );
+        let asking = authorize(self.plane, self.served, listener, auth, self.parts, body);
         match Box::pin(asking).await {
             Ok(body) => {
                 self.body = body;
@@ -167,7 +160,7 @@ impl<'r> Asked<'r> {
 
     /// Carries out the steps of a rule.
     pub(crate) async fn carry_out(
-        mut self,
+        &mut self,
         found: Match<'r>,
         outcome: &mut Outcome,
     ) -> Result<Response<Answer>, Fault> {
@@ -184,7 +177,7 @@ impl<'r> Asked<'r> {
         {
             return Ok(denied);
         }
-        if let Action::Respond(response) = found.apply(&self.target, &mut self.parts) {
+        if let Action::Respond(response) = found.apply(&self.target, self.parts) {
             outcome.why = "answered by a filter".into();
             return Ok(response.map(|()| Answer::whole("")));
         }
@@ -204,16 +197,16 @@ impl<'r> Asked<'r> {
         };
         let copied = self.wanted.is_none();
         if copied {
-            mirrors(&rule.filters.mirrors, &self.parts);
+            mirrors(&rule.filters.mirrors, self.parts);
         }
         let ticket = served.ticket(found.rule_id());
         let picked = found.backends().pick(ticket).map_err(no_backend)?;
         outcome.backend = Some(picked.index);
         found
-            .apply_backend(&picked, &self.target, &mut self.parts)
+            .apply_backend(&picked, &self.target, self.parts)
             .map_err(fault)?;
         if copied {
-            mirrors(&picked.backend.filters.mirrors, &self.parts);
+            mirrors(&picked.backend.filters.mirrors, self.parts);
         }
         let destination = picked.backend.destination.as_ref();
         let destination = destination.map_err(|invalid| {
@@ -241,7 +234,7 @@ impl<'r> Asked<'r> {
     }
 
     async fn forward(
-        mut self,
+        &mut self,
         found: &Match<'r>,
         picked: &Picked<'r>,
         destination: &'r BackendDestination,
@@ -271,10 +264,10 @@ impl<'r> Asked<'r> {
         let before = pinned.as_ref().map(|endpoint| endpoint.address);
         let grpc = found.route().kind == Kind::GrpcRoute;
         let target = Target::new(plane, destination, found.listener(), grpc)?;
-        let head = forward::head(&target, self.parts)
+        forward::head(&target, self.parts)
             .map_err(|error| Fault::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
         let order = Order {
-            head,
+            head: self.parts,
             payload,
             addresses,
             target: &target,

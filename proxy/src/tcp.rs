@@ -7,11 +7,11 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
+use crate::connected::Connection;
 use crate::connection::Accepted;
 use crate::endpoints::Busy;
 use crate::forward::Target;
 use crate::listen::Stage;
-use crate::pool::Connection;
 use crate::state::Served;
 
 /// Endpoints that are tried for one connection.

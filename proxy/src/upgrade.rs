@@ -9,9 +9,9 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
+use crate::connected::Connection;
 use crate::endpoints::Busy;
 use crate::listen::Hold;
-use crate::pool::Connection;
 
 /// The protocol that a request asks to change to (RFC 9110 section 7.8).
 ///
