@@ -75,6 +75,19 @@ fn what_is_not_plain_is_left_from_its_document_on() {
 }
 
 #[test]
+fn floats_of_json_and_yaml_are_the_nearest_there_are() {
+    let digits = "80888888888888888888888888888888888888888888888";
+    let number = |text: &str| {
+        let documents = read(&"text".into(), text.as_bytes(), &Limits::default()).expect(text);
+        documents[0].to_json()["a"].as_f64().expect("a number")
+    };
+    let nearest: f64 = digits.parse().expect("a number");
+    for text in [format!("a: {digits}"), format!("{{\"a\": {digits}}}")] {
+        assert_eq!(number(&text).to_bits(), nearest.to_bits(), "{text}");
+    }
+}
+
+#[test]
 fn an_anchor_of_an_earlier_document_is_unknown() {
     let text = "a: &x b\n---\na: *x\n";
     let refused = read(&"text".into(), text.as_bytes(), &Limits::default()).expect_err("no anchor");
