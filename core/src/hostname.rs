@@ -155,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_written_as_it_was_read() {
+        for text in ["a.test", "*.a.test"] {
+            assert_eq!(name(text).to_string(), text);
+        }
+    }
+
+    #[test]
     fn what_is_refused_is_said() {
         let refused = Hostname::parse("A.b").expect_err("upper case").to_string();
         assert!(refused.starts_with("`A.b` is not a host name: expected labels"));
