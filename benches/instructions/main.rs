@@ -157,7 +157,7 @@ fn with_filters(route: &Route) -> Route {
     let mut route = route.clone();
     for rule in &mut route.rules {
         *rule = Arc::new(Rule {
-            filters: filters.clone(),
+            filters: filters.clone().into(),
             backends: backends(2),
             ..Rule::clone(rule)
         });

@@ -10,7 +10,7 @@ use gatepost::controller::{Controller, Resolver};
 use gatepost::key::Kind;
 use gatepost::resources::Change;
 use gatepost::rule::{
-    Backend, BackendDestination, BackendFilters, BackendProtocol, Backends, Rule, ServicePort,
+    Backend, BackendDestination, BackendProtocol, Backends, Rare, Rule, ServicePort,
 };
 use serde::Serialize;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -90,19 +90,22 @@ fn table(shape: Shape, rules: usize) -> Held {
     let whole = Region::new(HEAP);
     let (mut resolved, numbers) = routes(&workload);
     drop(numbers);
-    let services = (0..100).map(|number| BackendDestination {
-        port: ServicePort {
-            kind: Kind::Service,
-            namespace: "bench".into(),
-            name: format!("service-{number:02}").into(),
-            port: 8080,
-        },
-        protocol: BackendProtocol::default(),
-        tls: None,
-        session: None,
-        retry_budget: None,
+    let services = (0..100).map(|number| {
+        Arc::new(BackendDestination {
+            port: ServicePort {
+                kind: Kind::Service,
+                namespace: "bench".into(),
+                name: format!("service-{number:02}").into(),
+                port: 8080,
+            },
+            protocol: BackendProtocol::default(),
+            tls: None,
+            session: None,
+            retry_budget: None,
+        })
     });
-    let services: Vec<BackendDestination> = services.collect();
+    // As the resolver keeps them: one value for each port of a Service.
+    let services: Vec<Arc<BackendDestination>> = services.collect();
     let mut next = 0;
     let mut backends = || {
         let entries = [0_u16, 1].map(|index| {
@@ -110,8 +113,8 @@ fn table(shape: Shape, rules: usize) -> Held {
             Backend {
                 index,
                 weight: 1,
-                destination: Ok(services[next % services.len()].clone()),
-                filters: BackendFilters::default(),
+                destination: Ok(Arc::clone(&services[next % services.len()])),
+                filters: Rare::default(),
             }
         });
         Backends::new(entries.into())

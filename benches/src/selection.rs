@@ -1,6 +1,8 @@
 //! Backends to pick from, with the weights of the measurements.
 
-use gatepost::rule::{Backend, BackendFilters, Backends, InvalidBackend};
+use std::sync::Arc;
+
+use gatepost::rule::{Backend, Backends, InvalidBackend, Rare};
 
 /// 90 and 10 for two backends, else a mixture, again and again.
 pub fn weights(count: u16) -> Vec<u32> {
@@ -22,11 +24,11 @@ pub fn backends(count: u16) -> Backends {
     let entry = |(index, weight)| Backend {
         index,
         weight,
-        destination: Err(InvalidBackend {
+        destination: Err(Arc::new(InvalidBackend {
             reason: "BackendNotFound",
             message: "only picked, never asked".into(),
-        }),
-        filters: BackendFilters::default(),
+        })),
+        filters: Rare::default(),
     };
     Backends::new((0..count).zip(weights(count)).map(entry).collect())
 }

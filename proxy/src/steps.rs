@@ -255,7 +255,7 @@ impl<'r> Asked<'r> {
             .endpoints
             .get(&destination.port)
             .ok_or(ForwardError::NoEndpoint)?;
-        let session = destination.session.as_deref().or(rule.session.as_ref());
+        let session = destination.session.as_deref().or(rule.session.as_deref());
         let route = (found.route(), rule.index);
         let session = session.map(|session| Session::new(session, route, &destination.port));
         let pinned = session
@@ -272,7 +272,7 @@ impl<'r> Asked<'r> {
             addresses,
             target: &target,
             pinned,
-            retry: rule.retry.as_ref(),
+            retry: rule.retry.as_deref(),
             timeouts: rule.timeouts,
             start: self.start,
         };

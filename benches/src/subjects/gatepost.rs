@@ -7,7 +7,7 @@ use gatepost::hostname::Hostname;
 use gatepost::key::{Kind, NamespacedName, ObjectKey};
 use gatepost::pattern::{Pattern, PatternLimits};
 use gatepost::rule::{
-    Backends, Filters, GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch,
+    Backends, GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch, Rare,
     RequestMatch, Route, Routes, Rule, Timeouts, ValueMatch,
 };
 use gatepost::table::{Head, RouteTable, Scratch, TableInput, TableSettings};
@@ -215,7 +215,7 @@ fn plain(index: u16, matches: Matches) -> Rule {
         index,
         name: None,
         matches,
-        filters: Filters::default(),
+        filters: Rare::default(),
         backends: Backends::default(),
         timeouts: Timeouts::default(),
         retry: None,

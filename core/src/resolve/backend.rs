@@ -78,7 +78,7 @@ pub(super) fn destination(
     from: &ObjectKey,
     reference: BackendReference<'_>,
     reached: &mut Reached,
-) -> Result<BackendDestination, Finding> {
+) -> Result<Arc<BackendDestination>, Finding> {
     let BackendReference {
         group, kind, name, ..
     } = reference;
@@ -117,10 +117,11 @@ pub(super) fn destination(
             Err(Finding::new(Reason::BackendNotFound, message))
         }
     };
+    let destination = destination.map(Arc::new);
     let port = destination.as_ref().ok();
     reached.add(node, port.map(|destination| destination.port.port));
     if let (Some(same), Ok(destination)) = (same, &destination) {
-        context.know(same, node, destination.clone());
+        context.know(same, node, Arc::clone(destination));
     }
     destination
 }
@@ -405,9 +406,9 @@ fn x_protocol(from: Kind, backend: &XBackend, tls: bool) -> Result<BackendProtoc
 }
 
 /// The finding as the table keeps it.
-pub(super) fn invalid(finding: &Finding) -> InvalidBackend {
-    InvalidBackend {
+pub(super) fn invalid(finding: &Finding) -> Arc<InvalidBackend> {
+    Arc::new(InvalidBackend {
         reason: finding.reason.as_str(),
         message: finding.message.as_str().into(),
-    }
+    })
 }

@@ -38,7 +38,7 @@ pub(super) struct Context<'r> {
     graph: &'r RefCell<Graph>,
     looked: RefCell<Vec<Node>>,
     /// What references came to: many refer to the same.
-    destinations: RefCell<BTreeMap<Reference, (Node, BackendDestination)>>,
+    destinations: RefCell<BTreeMap<Reference, (Node, Arc<BackendDestination>)>>,
 }
 
 impl<'r> Context<'r> {
@@ -93,14 +93,19 @@ impl<'r> Context<'r> {
     }
 
     /// Looks at an object that was looked at for the same reference before.
-    pub(super) fn known(&self, reference: &Reference) -> Option<(Node, BackendDestination)> {
+    pub(super) fn known(&self, reference: &Reference) -> Option<(Node, Arc<BackendDestination>)> {
         let known = self.destinations.borrow().get(reference).cloned()?;
         self.look(known.0);
         Some(known)
     }
 
     /// Notes what a reference came to.
-    pub(super) fn know(&self, reference: Reference, node: Node, destination: BackendDestination) {
+    pub(super) fn know(
+        &self,
+        reference: Reference,
+        node: Node,
+        destination: Arc<BackendDestination>,
+    ) {
         let mut all = self.destinations.borrow_mut();
         all.insert(reference, (node, destination));
     }

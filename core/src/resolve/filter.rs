@@ -15,7 +15,7 @@ use crate::api::filter::{
 use crate::key::ObjectKey;
 use crate::rule::{
     Backend, BackendFilters, Cors, CorsOrigin, ExternalAuth, ExternalAuthProtocol, Fault, Filters,
-    HeaderEdit, HeaderEdits, Mirror, PathModifier, Redirect, Rewrite,
+    HeaderEdit, HeaderEdits, Mirror, PathModifier, Rare, Redirect, Rewrite,
 };
 use crate::target::{PathPolicy, canonical_path};
 
@@ -288,7 +288,7 @@ fn mirror(
         index: 0,
         weight: 1,
         destination: Ok(destination),
-        filters: BackendFilters::default(),
+        filters: Rare::default(),
     };
     Ok(Mirror {
         backend,
@@ -354,7 +354,7 @@ pub(super) fn external_auth(
             index: 0,
             weight: 1,
             destination: Ok(destination),
-            filters: BackendFilters::default(),
+            filters: Rare::default(),
         },
         protocol,
         forward_body: size.and_then(|size| u32::try_from(size).ok()).unwrap_or(0),

@@ -24,7 +24,8 @@ use crate::key::ObjectKey;
 use crate::pattern::Pattern;
 use crate::rule::{
     Backend, BackendFilters, Backends, Filters, GrpcMatch, HeaderMatch, Matches, PathMatch,
-    QueryMatch, RequestMatch, Retry, Rule, SessionPersistence, SessionToken, Timeouts, ValueMatch,
+    QueryMatch, Rare, RequestMatch, Retry, Rule, SessionPersistence, SessionToken, Timeouts,
+    ValueMatch,
 };
 use crate::target::{PathPolicy, canonical_path};
 
@@ -119,18 +120,20 @@ impl Compiler<'_> {
             name: rule.name.as_deref().map(Arc::from),
             matches: Matches::Http(matches),
             backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), at)?,
-            filters,
+            filters: filters.into(),
             timeouts: timeouts(rule.timeouts.as_ref(), at)?,
             retry: rule
                 .retry
                 .as_ref()
                 .map(|spec| retry(spec, at))
-                .transpose()?,
+                .transpose()?
+                .map(Box::new),
             session: rule
                 .session_persistence
                 .as_ref()
                 .map(|spec| session(spec, at))
-                .transpose()?,
+                .transpose()?
+                .map(Box::new),
         })
     }
 
@@ -153,29 +156,29 @@ impl Compiler<'_> {
             name: rule.name.as_deref().map(Arc::from),
             matches: Matches::Grpc(matches),
             backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), at)?,
-            filters,
+            filters: filters.into(),
             timeouts: Timeouts::default(),
             retry: None,
             session: rule
                 .session_persistence
                 .as_ref()
                 .map(|spec| session(spec, at))
-                .transpose()?,
+                .transpose()?
+                .map(Box::new),
         })
     }
 
     fn layer4(&mut self, index: u16, rule: &Layer4Rule) -> Result<Rule, Finding> {
         let at = format_args!("spec.rules[{index}]");
         let references = rule.backend_refs.as_deref().unwrap_or_default();
-        let backends = numbered(references).map(|(number, reference)| {
-            self.backend(number, reference, BackendFilters::default(), at)
-        });
+        let backends = numbered(references)
+            .map(|(number, reference)| self.backend(number, reference, Rare::default(), at));
         Ok(Rule {
             index,
             name: rule.name.as_deref().map(Arc::from),
             matches: Matches::Connection,
             backends: Backends::new(backends.collect()),
-            filters: Filters::default(),
+            filters: Rare::default(),
             timeouts: Timeouts::default(),
             retry: None,
             session: None,
@@ -212,7 +215,12 @@ impl Compiler<'_> {
             let at = format_args!("{at}.backendRefs[{number}]");
             let filters =
                 self.filters(reference.filters.as_deref().unwrap_or_default(), at, true)?;
-            backends.push(self.backend(number, &reference.backend, filters.into(), at));
+            backends.push(self.backend(
+                number,
+                &reference.backend,
+                BackendFilters::from(filters).into(),
+                at,
+            ));
         }
         Ok(Backends::new(backends))
     }
@@ -221,7 +229,7 @@ impl Compiler<'_> {
         &mut self,
         index: u16,
         reference: &BackendRef,
-        filters: BackendFilters,
+        filters: Rare<BackendFilters>,
         at: Arguments<'_>,
     ) -> Backend {
         let destination = backend::destination(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::filter::BackendFilters;
 use super::listener::Certificate;
+use super::rare::Rare;
 use super::retry::RetryBudget;
 use super::session::SessionPersistence;
 
@@ -16,9 +17,9 @@ pub struct Backend {
     /// `weight`, 0 to 1,000,000.
     pub weight: u32,
     /// Where it goes, or why it cannot.
-    pub destination: Result<BackendDestination, InvalidBackend>,
+    pub destination: Result<Arc<BackendDestination>, Arc<InvalidBackend>>,
     /// `backendRefs[].filters`.
-    pub filters: BackendFilters,
+    pub filters: Rare<BackendFilters>,
 }
 
 /// A destination that exists. Its addresses are looked up by [`ServicePort`]; they change far more often than routes.

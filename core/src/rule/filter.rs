@@ -6,6 +6,7 @@ use super::cors::Cors;
 use super::external_auth::ExternalAuth;
 use super::headers::HeaderEdits;
 use super::mirror::Mirror;
+use super::rare::Empty;
 use super::redirect::Redirect;
 use super::rewrite::Rewrite;
 
@@ -30,6 +31,22 @@ pub struct Filters {
     pub response_headers: Option<HeaderEdits>,
 }
 
+impl Empty for Filters {
+    fn empty() -> &'static Self {
+        static EMPTY: Filters = Filters {
+            fault: None,
+            cors: None,
+            external_auth: None,
+            redirect: None,
+            request_headers: None,
+            rewrite: None,
+            mirrors: Vec::new(),
+            response_headers: None,
+        };
+        &EMPTY
+    }
+}
+
 /// The filters of one backend (`HTTPBackendRef.filters`): they run after the rule's, when that backend is picked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BackendFilters {
@@ -43,6 +60,19 @@ pub struct BackendFilters {
     pub mirrors: Vec<Mirror>,
     /// ResponseHeaderModifier.
     pub response_headers: Option<HeaderEdits>,
+}
+
+impl Empty for BackendFilters {
+    fn empty() -> &'static Self {
+        static EMPTY: BackendFilters = BackendFilters {
+            fault: None,
+            request_headers: None,
+            rewrite: None,
+            mirrors: Vec::new(),
+            response_headers: None,
+        };
+        &EMPTY
+    }
 }
 
 /// Requests get a 500 (gRPC: UNAVAILABLE) for this reason.

@@ -24,7 +24,7 @@ impl Mirror {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{BackendFilters, InvalidBackend};
+    use crate::rule::{InvalidBackend, Rare};
 
     #[test]
     fn exactly_the_fraction_of_an_even_spread_is_copied() {
@@ -36,8 +36,8 @@ mod tests {
             let backend = Backend {
                 index: 0,
                 weight: 1,
-                destination: Err(invalid),
-                filters: BackendFilters::default(),
+                destination: Err(invalid.into()),
+                filters: Rare::default(),
             };
             let mirror = Mirror {
                 backend,

@@ -17,6 +17,7 @@ pub mod listener;
 pub mod mirror;
 pub(crate) mod ordered;
 pub mod precedence;
+pub mod rare;
 pub mod redirect;
 pub mod request;
 pub mod retry;
@@ -41,6 +42,7 @@ pub use listener::{
 };
 pub use mirror::Mirror;
 pub use precedence::{Precedence, PrecedenceStep};
+pub use rare::{Empty, Rare};
 pub use redirect::{Origin, Redirect};
 pub use request::{HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
 pub use retry::{Retry, RetryBudget, Timeouts};
@@ -80,15 +82,15 @@ pub struct Rule {
     /// What a request has to look like.
     pub matches: Matches,
     /// What happens to a request that matches.
-    pub filters: Filters,
+    pub filters: Rare<Filters>,
     /// Where it goes.
     pub backends: Backends,
     /// `rules[].timeouts`.
     pub timeouts: Timeouts,
     /// `rules[].retry`.
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
     /// `rules[].sessionPersistence` (deprecated upstream in 1.7, still honoured).
-    pub session: Option<SessionPersistence>,
+    pub session: Option<Box<SessionPersistence>>,
 }
 
 /// What the rules of the different kinds of route look at. A rule matches if any entry of its list does.

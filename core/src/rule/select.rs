@@ -233,14 +233,14 @@ impl Tickets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::filter::BackendFilters;
+    use crate::rule::Rare;
     use proptest::prelude::*;
 
     fn backends(weights: &[u32]) -> Backends {
         let entry = |(index, &weight): (usize, &u32)| Backend {
             index: u16::try_from(index).expect("few"),
             weight,
-            destination: Ok(crate::rule::BackendDestination {
+            destination: Ok(std::sync::Arc::new(crate::rule::BackendDestination {
                 port: crate::rule::ServicePort {
                     kind: crate::key::Kind::Service,
                     namespace: "n".into(),
@@ -251,8 +251,8 @@ mod tests {
                 tls: None,
                 session: None,
                 retry_budget: None,
-            }),
-            filters: BackendFilters::default(),
+            })),
+            filters: Rare::default(),
         };
         Backends::new(weights.iter().enumerate().map(entry).collect())
     }

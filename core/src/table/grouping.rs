@@ -433,7 +433,7 @@ mod tests {
     fn pattern_rule(number: usize, pattern: Pattern) -> super::super::rules::RuleSlot {
         use crate::key::{Kind, ObjectKey};
         use crate::rule::{
-            Backends, Filters, Matches, PathMatch, RequestMatch, Route, Rule, Timeouts,
+            Backends, Matches, PathMatch, Rare, RequestMatch, Route, Rule, Timeouts,
         };
         let rule = Arc::new(Rule {
             index: 0,
@@ -445,7 +445,7 @@ mod tests {
                 headers: Vec::new(),
                 query: Vec::new(),
             }]),
-            filters: Filters::default(),
+            filters: Rare::default(),
             backends: Backends::default(),
             timeouts: Timeouts::default(),
             retry: None,

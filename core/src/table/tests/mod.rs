@@ -7,8 +7,8 @@ use super::*;
 use crate::hostname::Hostname;
 use crate::key::{Kind, NamespacedName};
 use crate::rule::{
-    Backends, Filters, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol,
-    RequestMatch, Route, TlsMode, ValueMatch,
+    Backends, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol, Rare, RequestMatch,
+    Route, TlsMode, ValueMatch,
 };
 use crate::target::Raw;
 use http::HeaderMap;
@@ -44,7 +44,7 @@ fn rule_of(index: u16, matches: Matches) -> Rule {
         index,
         name: None,
         matches,
-        filters: Filters::default(),
+        filters: Rare::default(),
         backends: Backends::default(),
         timeouts: crate::rule::Timeouts::default(),
         retry: None,
