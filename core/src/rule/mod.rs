@@ -103,3 +103,18 @@ pub enum Matches {
     /// TLSRoute, TCPRoute, UDPRoute: the listener and the route's hostnames say everything.
     Connection,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::mem::size_of;
+
+    use super::*;
+
+    /// Tables hold as many of these as there are rules, and most use next to nothing of what they can say.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_rule_takes_little_room() {
+        assert!(size_of::<Rule>() <= 160, "{}", size_of::<Rule>());
+        assert!(size_of::<Backend>() <= 32, "{}", size_of::<Backend>());
+    }
+}
