@@ -76,6 +76,7 @@ pub fn take(bytes: &mut BytesMut, end: usize, to_head: bool) -> Result<AnswerHea
     let mut lines = Lines(head);
     let (minor, status) = status_line(&lines.next().ok_or("there is no status line")??)?;
     let mut headers = HeaderMap::with_capacity(16);
+    let mut told = false;
     for line in lines {
         let line = line?;
         if line.is_empty() {
@@ -88,9 +89,13 @@ pub fn take(bytes: &mut BytesMut, end: usize, to_head: bool) -> Result<AnswerHea
         let name = HeaderName::from_bytes(name).map_err(|_| "a field's name is no token")?;
         let value = HeaderValue::from_maybe_shared(line.slice_ref(value))
             .map_err(|_| "a field's value has a control character")?;
+        told |= name == CONNECTION;
         headers.append(name, value);
     }
     let connection = |wanted: &str| {
+        if !told {
+            return false;
+        }
         let values = headers.get_all(CONNECTION).iter();
         values
             .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))

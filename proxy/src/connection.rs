@@ -1,6 +1,7 @@
 //! One connection: what is spoken on it, and who serves that.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -10,10 +11,9 @@ use std::time::Duration;
 
 use gatepost::rule::Protocol;
 use http::HeaderValue;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -35,8 +35,6 @@ pub struct Accepted {
     pub address: SocketAddr,
     /// What it shares with others.
     pub shared: Arc<Shared>,
-    /// Ends HTTP when the socket closes.
-    pub watcher: Watcher,
     /// How far the socket is.
     pub stopped: watch::Receiver<Stage>,
     /// Its place among the connections of the socket.
@@ -171,7 +169,6 @@ where
 {
     let Accepted {
         shared,
-        watcher,
         mut stopped,
         ..
     } = accepted;
@@ -195,33 +192,59 @@ where
         // In memory of its own: a connection that waits for its next request has none for it.
         Box::pin(async move { Ok::<_, Infallible>(serve::serve(plane, peer, request).await) })
     });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        // The guard keeps the time.
-        .header_read_timeout(None)
-        .max_headers(head::FIELDS + 1)
-        // The head has been judged already; the server has to have room for it.
-        .max_buf_size(2 * head::HEAD);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.streams)
-        .max_header_list_size(limits.fields);
-    let stream = TokioIo::new(stream);
-    let ended = if http2 {
-        // What was agreed on in the handshake is what is spoken (RFC 9113 section 3.2).
-        let builder = builder.http2_only();
-        let connection = builder.serve_connection(stream, service);
-        watcher.watch(connection.into_owned()).await
+    // Each protocol takes the memory that it needs, and the handshake none of it.
+    let ended = if stream.http2() {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(limits.streams)
+            .max_header_list_size(limits.fields);
+        let connection = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
+        until_stopped(connection, stopped, http2::Connection::graceful_shutdown).await
     } else {
-        let connection = builder.serve_connection_with_upgrades(stream, service);
-        watcher.watch(connection.into_owned()).await
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            // The guard keeps the time.
+            .header_read_timeout(None)
+            .max_headers(head::FIELDS + 1)
+            // The head has been judged already; the server has to have room for it.
+            .max_buf_size(2 * head::HEAD);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let connection = Box::pin(connection.with_upgrades());
+        until_stopped(
+            connection,
+            stopped,
+            http1::UpgradeableConnection::graceful_shutdown,
+        )
+        .await
     };
     if let Err(error) = ended {
         tracing::debug!(client = %address, %error, "connection ended");
     }
+}
+
+/// Serves a connection to its end, which comes with the answers to the requests that are under way once the socket is closed.
+async fn until_stopped<C: Future>(
+    mut connection: Pin<Box<C>>,
+    mut stopped: watch::Receiver<Stage>,
+    end: impl Fn(Pin<&mut C>),
+) -> C::Output {
+    let news = stopped.clone();
+    let mut stopping = std::pin::pin!(stopped.wait_for(|stage| *stage != Stage::Open));
+    let (mut waits, mut told) = (false, false);
+    poll_fn(|context| {
+        // Whoever waits once is woken: no request has to ask again, only whether there is news.
+        if !told && (!waits || news.has_changed().unwrap_or(true)) {
+            waits = true;
+            if stopping.as_mut().poll(context).is_ready() {
+                told = true;
+                end(connection.as_mut());
+            }
+        }
+        connection.as_mut().poll(context)
+    })
+    .await
 }
 
 /// A stream whose first bytes are kept, so that they can be passed on.

@@ -139,6 +139,15 @@ pub fn max_forwards(method: &Method, headers: &mut HeaderMap) -> Result<(), Stat
 
 /// RFC 9110 section 7.6.1: fields of the connection, and those that `Connection` names.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Most messages have none of them: one walk over their few fields costs less than a look-up of each name.
+    let own: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| HOP_BY_HOP.contains(name))
+        .cloned()
+        .collect();
+    if own.is_empty() {
+        return;
+    }
     let listed: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -152,12 +161,6 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let trailers = headers
         .get(TE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    // Most messages have none of them: one walk over their few fields costs less than a look-up of each name.
-    let own: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| HOP_BY_HOP.contains(name))
-        .cloned()
-        .collect();
     for name in own {
         headers.remove(name);
     }

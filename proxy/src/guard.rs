@@ -31,6 +31,8 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nHost: refused.invalid\r\nConnection: close\r\n\r\n";
 /// Bytes read at once.
 const READ: usize = 16 << 10;
+/// Bytes that are put together before they are written.
+const TOGETHER: usize = 2 << 10;
 /// How long, and how many bytes, a client that was refused is still read, so that it gets to see the answer
 /// (RFC 9112 section 9.6).
 const LINGER: Duration = Duration::from_secs(1);
@@ -68,8 +70,8 @@ pub struct Guard<S: Abort> {
     linger: Option<Pin<Box<Sleep>>>,
     lingered: usize,
     limits: Limits,
-    /// When the first byte of the head came that is being read.
-    arrived: Instant,
+    /// When it was seen first that a head is incomplete that has begun.
+    arrived: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Runs while the client takes nothing of what is written.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -112,7 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Abort + Unpin> Guard<S> {
                 State::First
             },
             limits,
-            arrived: Instant::now(),
+            arrived: None,
             timer: None,
             stalled: None,
             exchange: Arc::default(),
@@ -123,6 +125,11 @@ impl<S: AsyncRead + AsyncWrite + Abort + Unpin> Guard<S> {
             linger: None,
             lingered: 0,
         }
+    }
+
+    /// Whether HTTP/2 is spoken, as far as the first head says.
+    pub fn http2(&self) -> bool {
+        matches!(self.state, State::Http2(_))
     }
 
     /// What the service needs.
@@ -188,27 +195,39 @@ impl<S: AsyncRead + AsyncWrite + Abort + Unpin> Guard<S> {
 
     /// Whether the client has taken too long; if not, the task is woken when it has.
     fn overdue(&mut self, context: &mut Context<'_>) -> bool {
+        let (head, idle) = (self.limits.head, self.limits.idle);
         loop {
-            let now = Instant::now();
             let due = match &self.state {
-                State::First => self.exchange.opened() + self.limits.head,
-                State::Head(_) if !self.input.is_empty() => self.arrived + self.limits.head,
-                State::Head(_) if self.requests == 0 => self.exchange.opened() + self.limits.head,
+                State::First => Some(self.exchange.opened() + head),
+                State::Head(_) if !self.input.is_empty() => {
+                    Some(*self.arrived.get_or_insert_with(Instant::now) + head)
+                }
+                State::Head(_) if self.requests == 0 => Some(self.exchange.opened() + head),
                 // While an answer is under way the client may wait; what comes after it is asked for later.
                 State::Head(_) | State::Http2(_) => {
-                    self.exchange.unused(self.requests).unwrap_or(now) + self.limits.idle
+                    self.exchange.unused(self.requests).map(|at| at + idle)
                 }
                 _ => return false,
             };
-            if due <= now {
-                return true;
+            // A timer that is too early is set again when it fires: few are, and setting it costs more than firing. Nor is
+            // the clock read before.
+            let runs = |timer: &Pin<Box<Sleep>>| {
+                !timer.is_elapsed() && due.is_none_or(|due| timer.deadline() <= due)
+            };
+            if !self.timer.as_ref().is_some_and(runs) {
+                let now = Instant::now();
+                let due = due.unwrap_or(now + idle);
+                if due <= now {
+                    return true;
+                }
+                match &mut self.timer {
+                    Some(timer) => timer.as_mut().reset(due),
+                    None => self.timer = Some(Box::pin(sleep_until(due))),
+                }
             }
-            // A timer that is too early is set again when it fires: few are, and setting it costs more than firing.
-            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-            if timer.deadline() > due || timer.is_elapsed() {
-                timer.as_mut().reset(due);
-            }
-            if timer.as_mut().poll(context).is_pending() {
+            if let Some(timer) = &mut self.timer
+                && timer.as_mut().poll(context).is_pending()
+            {
                 return false;
             }
         }
@@ -246,6 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Abort + Unpin> Guard<S> {
                         Ok(judged) => {
                             self.output.extend_from_slice(head);
                             self.input.drain(..end);
+                            self.arrived = None;
                             self.requests += 1;
                             self.state = match judged.framing {
                                 Framing::Length(length) => State::Length(length, judged.may_switch),
@@ -360,17 +380,12 @@ impl<S: AsyncRead + AsyncWrite + Abort + Unpin> Guard<S> {
 
     fn poll_input(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
         // Read into memory of the thread: a connection that waits holds none.
-        let length = self.input.len();
-        let (polled, arrived) = BUFFER.with_borrow_mut(|bytes| {
+        BUFFER.with_borrow_mut(|bytes| {
             let mut buffer = ReadBuf::new(bytes);
             let polled = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
             self.input.extend_from_slice(buffer.filled());
-            (polled, buffer.filled().len())
-        });
-        if length == 0 && arrived > 0 {
-            self.arrived = Instant::now();
-        }
-        polled.map_ok(|()| arrived > 0)
+            polled.map_ok(|()| !buffer.filled().is_empty())
+        })
     }
 }
 
@@ -458,7 +473,22 @@ impl<S: AsyncRead + AsyncWrite + Abort + Unpin> AsyncWrite for Guard<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, bytes);
+        let length = bytes.iter().map(|part| part.len()).sum::<usize>();
+        let polled = if length <= TOGETHER {
+            // Copying a little costs less than a call of the system with several parts.
+            BUFFER.with_borrow_mut(|buffer| {
+                let mut rest = &mut **buffer;
+                for part in bytes {
+                    let (here, after) = std::mem::take(&mut rest).split_at_mut(part.len());
+                    here.copy_from_slice(part);
+                    rest = after;
+                }
+                let whole = buffer.get(..length).unwrap_or_default();
+                Pin::new(&mut self.inner).poll_write(context, whole)
+            })
+        } else {
+            Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
+        };
         self.wrote(&polled);
         self.written(polled, context)
     }

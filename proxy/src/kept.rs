@@ -1,16 +1,17 @@
 //! Connections to one endpoint that are not in use.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::connected::Connection;
 
 /// Connections kept at the most.
 const MOST: usize = 256;
-/// How long a connection is kept unused: less than what servers usually allow, so that it is still there when it is used.
-const UNUSED: Duration = Duration::from_secs(30);
-/// How often those are closed that were kept for longer.
+/// How often those are looked for that nobody uses.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How many sweeps a connection survives unused: less time than what servers usually allow, so that it is still there when it
+/// is used.
+const SWEEPS: u8 = 2;
 
 /// The connections; the one used last is used next.
 #[derive(Debug, Default)]
@@ -25,17 +26,11 @@ struct List {
 
 #[derive(Debug)]
 struct Unused {
-    since: Instant,
+    /// Sweeps since it was used: no clock is read for a request.
+    sweeps: u8,
     /// The number of the TLS settings that it is talked to with.
     tls: u64,
     connection: Connection,
-}
-
-impl Unused {
-    /// A connection that something came over, if only its end, is of no use.
-    fn usable(&mut self) -> bool {
-        self.since.elapsed() <= UNUSED && self.connection.quiet()
-    }
 }
 
 impl Kept {
@@ -47,7 +42,8 @@ impl Kept {
                 let last = connections.iter().rposition(|one| one.tls == tls)?;
                 connections.remove(last)
             };
-            if unused.usable() {
+            // A connection that something came over, if only its end, is of no use.
+            if unused.connection.quiet() {
                 return Some(unused.connection);
             }
         }
@@ -80,7 +76,7 @@ impl Place {
             tokio::spawn(sweep(Arc::downgrade(&self.kept)));
         }
         list.connections.push(Unused {
-            since: Instant::now(),
+            sweeps: 0,
             tls: self.tls,
             connection,
         });
@@ -95,7 +91,10 @@ async fn sweep(kept: Weak<Kept>) {
             return;
         };
         let mut list = kept.list();
-        list.connections.retain_mut(Unused::usable);
+        list.connections.retain_mut(|unused| {
+            unused.sweeps += 1;
+            unused.sweeps <= SWEEPS && unused.connection.quiet()
+        });
         if list.connections.is_empty() {
             list.swept = false;
             return;

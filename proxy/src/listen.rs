@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gatepost::rule::Tickets;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -144,7 +143,6 @@ async fn accept(
     mut stopped: watch::Receiver<Stage>,
     drain: Duration,
 ) {
-    let graceful = GracefulShutdown::new();
     let plane = &shared.plane;
     let room = Arc::new(Semaphore::new(plane.limits.connections));
     let (held, mut gone) = mpsc::channel::<()>(1);
@@ -172,7 +170,6 @@ async fn accept(
         let accepted = Accepted {
             address,
             shared: shared.clone(),
-            watcher: graceful.watcher(),
             stopped: stopped.clone(),
             hold: Arc::new(Hold {
                 metrics: plane.metrics.clone(),
@@ -185,11 +182,7 @@ async fn accept(
         tokio::spawn(connection::serve(stream, accepted));
     }
     drop((listener, held));
-    let ended = async {
-        graceful.shutdown().await;
-        gone.recv().await;
-    };
-    if tokio::time::timeout(drain, ended).await.is_err() {
+    if tokio::time::timeout(drain, gone.recv()).await.is_err() {
         tracing::warn!(
             port = shared.port,
             "connections were still open when the time to drain ended"
