@@ -89,14 +89,12 @@ impl Controller {
             resolved: Resolved::default(),
             planes: Vec::new(),
         };
-        let changes: Vec<Changed> = resources
-            .iter()
-            .map(|(_, resource)| Changed {
-                key: resource.shared_key().clone(),
-                old: None,
-                new: Some(resource.clone()),
-            })
-            .collect();
+        let mut changes: Vec<Changed> = Vec::with_capacity(resources.len());
+        changes.extend(resources.iter().map(|(_, resource)| Changed {
+            key: resource.shared_key().clone(),
+            old: None,
+            new: Some(resource.clone()),
+        }));
         self.follow(&mut state, &mut resolution, resources, &changes);
         (state, resolution)
     }

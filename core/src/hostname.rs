@@ -43,7 +43,7 @@ impl Hostname {
     /// label only. An IPv4 address is refused too: routes and listeners name hosts.
     pub fn parse(text: &str) -> Result<Hostname, InvalidHostname> {
         let labels = text.strip_prefix("*.").unwrap_or(text);
-        let sound = text.len() <= 253 && labels.split('.').all(label) && !is_ipv4(text);
+        let sound = text.len() <= 253 && are_labels(labels) && !is_ipv4(text);
         if sound {
             Ok(Hostname(text.into()))
         } else {
@@ -108,16 +108,27 @@ impl fmt::Display for Hostname {
     }
 }
 
-fn label(text: &str) -> bool {
-    let outer = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = text.as_bytes();
-    bytes.first().is_some_and(outer)
-        && bytes.last().is_some_and(outer)
-        && bytes.iter().all(|b| outer(b) || *b == b'-')
+/// Whether a text is labels with dots between them; none is empty, none begins or ends with `-`.
+fn are_labels(text: &str) -> bool {
+    let mut before = b'.';
+    for &byte in text.as_bytes() {
+        let inner = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => true,
+            b'-' => before != b'.',
+            b'.' => before != b'.' && before != b'-',
+            _ => false,
+        };
+        if !inner {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'.' && before != b'-'
 }
 
 fn is_ipv4(text: &str) -> bool {
-    text.parse::<std::net::Ipv4Addr>().is_ok()
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
 #[cfg(test)]
@@ -184,6 +195,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn labels_are_what_lies_between_dots(text in "[ab0.-]{0,8}") {
+            let outer = |end: Option<char>| end.is_some_and(|end| end != '-');
+            let label = |label: &str| outer(label.chars().next()) && outer(label.chars().last());
+            prop_assert_eq!(are_labels(&text), text.split('.').all(label));
+        }
+
         // Intersection is commutative and agrees with membership.
         #[test]
         fn intersection_agrees_with_membership(

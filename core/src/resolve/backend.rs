@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::certificate;
-use super::context::Context;
+use super::context::{Context, Reference};
 use super::finding::{Finding, Reason};
 use super::grant;
 use super::graph::Node;
@@ -93,12 +93,15 @@ pub(super) fn destination(
         }
     };
     permitted(context, from, (kind, namespace, name))?;
-    let found = context.resources.find((kind, namespace, name));
+    let reference = Reference {
+        from: from.kind,
+        namespace,
+        name,
+        port: reference.port,
+    };
     // What an XBackend comes to hangs on further objects, which have to be looked at each time.
-    let address = found.map(|found| Arc::as_ptr(found) as usize);
-    let address = address.filter(|_| kind == Kind::Service);
-    let same = address.map(|address| (address, reference.port, from.kind));
-    if let Some((node, destination)) = same.and_then(|same| context.known(&same)) {
+    let is_service = kind == Kind::Service;
+    if is_service && let Some((node, destination)) = context.known(&reference) {
         reached.add(node, Some(destination.port.port));
         return Ok(destination);
     }
@@ -120,8 +123,15 @@ pub(super) fn destination(
     let destination = destination.map(Arc::new);
     let port = destination.as_ref().ok();
     reached.add(node, port.map(|destination| destination.port.port));
-    if let (Some(same), Ok(destination)) = (same, &destination) {
-        context.know(same, node, Arc::clone(destination));
+    if let (true, Some(found), Ok(destination)) = (is_service, found, &destination) {
+        let key = found.key();
+        let own = Reference {
+            from: from.kind,
+            namespace: &key.namespace,
+            name: &key.name,
+            port: reference.port,
+        };
+        context.know(&own, node, destination.clone());
     }
     destination
 }

@@ -99,14 +99,14 @@ fn numbered<T>(rules: &[T]) -> impl Iterator<Item = (u16, &T)> {
     (0_u16..).zip(rules)
 }
 
-struct Compiler<'r> {
-    context: &'r Context<'r>,
-    route: &'r ObjectKey,
+struct Compiler<'c, 'r> {
+    context: &'c Context<'r>,
+    route: &'c ObjectKey,
     unresolved: Option<Finding>,
     reached: Reached,
 }
 
-impl Compiler<'_> {
+impl Compiler<'_, '_> {
     fn http(&mut self, index: u16, rule: &HttpRouteRule) -> Result<Rule, Finding> {
         let at = format_args!("spec.rules[{index}]");
         let specs = rule.matches();
@@ -191,6 +191,9 @@ impl Compiler<'_> {
         at: Arguments<'_>,
         of_backend: bool,
     ) -> Result<Filters, Finding> {
+        if filters.is_empty() {
+            return Ok(Filters::default());
+        }
         let resolved = filter::resolve(
             self.context,
             self.route,
