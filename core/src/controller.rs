@@ -78,25 +78,32 @@ impl Controller {
     ///
     /// The cost is linear in the resources, but for sorting and for looking up grants. To follow changes, keep a [`Resolver`].
     pub fn resolve(&self, resources: &Resources) -> Resolution {
-        let (_, resolution) = self.start(resources);
+        let mut resolution = self.nothing();
+        let settings = self.settings();
+        State::once(&mut resolution.resolved, resources, &settings);
+        let all = &mut BTreeSet::new();
+        resolution.planes = self.planes(resources, &resolution, &[], all);
         resolution
     }
 
-    fn start(&self, resources: &Resources) -> (State, Resolution) {
-        let mut state = State::default();
-        let mut resolution = Resolution {
+    /// What no resources come to, but for tables.
+    fn nothing(&self) -> Resolution {
+        Resolution {
             controller_name: self.controller_name.clone(),
             resolved: Resolved::default(),
             planes: Vec::new(),
-        };
-        let mut changes: Vec<Changed> = Vec::with_capacity(resources.len());
-        changes.extend(resources.iter().map(|(_, resource)| Changed {
-            key: resource.shared_key().clone(),
-            old: None,
-            new: Some(resource.clone()),
-        }));
-        self.follow(&mut state, &mut resolution, resources, &changes);
-        (state, resolution)
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            controller_name: self.controller_name.clone(),
+            implicit_class: (!self.kubernetes).then(|| "gatepost".to_owned()),
+            shared_address: !self.kubernetes,
+            pattern_limits: self.pattern_limits.clone(),
+            unsupported_filters: self.unsupported_filters.clone(),
+            tracing: self.tracing,
+        }
     }
 
     /// Brings a resolution up to resources that have changed; the Gateways whose tables are others come second.
@@ -107,14 +114,7 @@ impl Controller {
         resources: &Resources,
         changes: &[Changed],
     ) -> (Touched, BTreeSet<NamespacedName>) {
-        let settings = Settings {
-            controller_name: self.controller_name.clone(),
-            implicit_class: (!self.kubernetes).then(|| "gatepost".to_owned()),
-            shared_address: !self.kubernetes,
-            pattern_limits: self.pattern_limits.clone(),
-            unsupported_filters: self.unsupported_filters.clone(),
-            tracing: self.tracing,
-        };
+        let settings = self.settings();
         let touched = state.update(&mut resolution.resolved, resources, &settings, changes);
         let gateway = |change: &Changed| change.key.kind == Kind::Gateway;
         let mut tables = touched.gateways.clone();
@@ -385,7 +385,9 @@ impl Resolver {
     /// Starts without resources.
     pub fn new(controller: Controller) -> Resolver {
         let resources = Resources::default();
-        let (state, resolution) = controller.start(&resources);
+        let mut state = State::default();
+        let mut resolution = controller.nothing();
+        controller.follow(&mut state, &mut resolution, &resources, &[]);
         Resolver {
             controller,
             resources,

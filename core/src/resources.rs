@@ -229,6 +229,9 @@ pub enum Change {
 /// The label by which an EndpointSlice names its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
+/// The objects of a kind of which there are none.
+static NONE: BTreeMap<Arc<ObjectKey>, Arc<Resource>> = BTreeMap::new();
+
 /// All objects, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
@@ -348,10 +351,10 @@ impl Resources {
     pub(crate) fn each<'r>(
         &'r self,
         keys: &[Arc<ObjectKey>],
-        mut take: impl FnMut(Option<&'r Arc<Resource>>),
+        mut take: impl FnMut(&Arc<ObjectKey>, Option<&'r Arc<Resource>>),
     ) {
         if keys.len() < 16 + self.len() / 8 {
-            keys.iter().for_each(|key| take(self.get(key)));
+            keys.iter().for_each(|key| take(key, self.get(key)));
             return;
         }
         let mut all = self.kinds.values().flatten().peekable();
@@ -360,7 +363,7 @@ impl Resources {
                 |(own, _): &(&Arc<ObjectKey>, &Arc<Resource>)| !Arc::ptr_eq(own, key) && *own < key;
             while all.next_if(before).is_some() {}
             let found = all.next_if(|(own, _)| *own == key);
-            take(found.map(|(_, found)| found));
+            take(key, found.map(|(_, found)| found));
         }
     }
 
@@ -374,6 +377,11 @@ impl Resources {
     pub fn of(&self, kind: Kind) -> impl Iterator<Item = (&ObjectKey, &Arc<Resource>)> {
         let of_kind = self.kinds.get(&kind).into_iter().flatten();
         of_kind.map(|(key, resource)| (&**key, resource))
+    }
+
+    /// The objects of a kind, in the order of their keys.
+    pub(crate) fn shared(&self, kind: Kind) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
+        self.kinds.get(&kind).unwrap_or(&NONE).values()
     }
 
     /// The objects of a kind in a namespace, by name.

@@ -24,6 +24,8 @@ pub(super) struct Inputs<'r> {
     pub(super) resources: &'r Resources,
     pub(super) settings: &'r Settings,
     pub(super) graph: &'r RefCell<Graph>,
+    /// Whether no change will follow: then nobody asks who looked at what.
+    pub(super) once: bool,
 }
 
 /// A Service as some kind of object refers to it.
@@ -88,6 +90,7 @@ pub(super) struct Context<'r> {
     pub(super) policies: &'r BackendPolicies,
     graph: &'r RefCell<Graph>,
     looked: RefCell<Vec<Node>>,
+    once: bool,
     destinations: RefCell<Destinations<'r>>,
 }
 
@@ -99,6 +102,7 @@ impl<'r> Context<'r> {
             policies,
             graph: inputs.graph,
             looked: RefCell::default(),
+            once: inputs.once,
             destinations: RefCell::default(),
         }
     }
@@ -115,7 +119,9 @@ impl<'r> Context<'r> {
 
     /// Notes a look.
     pub(super) fn look(&self, at: Node) {
-        self.looked.borrow_mut().push(at);
+        if !self.once {
+            self.looked.borrow_mut().push(at);
+        }
     }
 
     /// The node of a parent of routes.
@@ -128,9 +134,11 @@ impl<'r> Context<'r> {
         self.look(node);
     }
 
-    pub(super) fn look_for_grants(&self, query: GrantQuery) {
-        let node = self.graph.borrow_mut().grant(query);
-        self.look(node);
+    pub(super) fn look_for_grants(&self, query: impl FnOnce() -> GrantQuery) {
+        if !self.once {
+            let node = self.graph.borrow_mut().grant(query());
+            self.look(node);
+        }
     }
 
     /// Looks at an object.

@@ -15,7 +15,7 @@ pub(super) fn permits(context: &Context<'_>, from: &ObjectKey, to: (Kind, &str, 
     if from.namespace == namespace {
         return true;
     }
-    context.look_for_grants(GrantQuery {
+    context.look_for_grants(|| GrantQuery {
         namespace: namespace.to_owned(),
         from_group: from.kind.group(),
         from_kind: from.kind.as_str(),

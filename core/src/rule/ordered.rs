@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 /// The most values of a page.
 const PAGE: usize = 64;
+/// So many values has a page at first: some more have room.
+const FILLED: usize = PAGE * 3 / 4;
 
 /// What a list is sorted by.
 pub(crate) trait Place {
@@ -47,11 +49,17 @@ impl<T: Place + Clone> Ordered<T> {
             values.dedup_by(|one, two| one.place(two).is_eq());
             values.reverse();
         }
+        Self::ascending(values)
+    }
+
+    /// Of values that ascend, no two of them equal in order.
+    pub(crate) fn ascending(values: Vec<T>) -> Self {
+        debug_assert!(values.is_sorted_by(|one, two| one.place(two).is_lt()));
         let len = values.len();
         let mut values = values.into_iter();
-        let mut pages = Vec::with_capacity(len.div_ceil(PAGE * 3 / 4));
+        let mut pages = Vec::with_capacity(len.div_ceil(FILLED));
         while !values.as_slice().is_empty() {
-            pages.push(Arc::new(values.by_ref().take(PAGE * 3 / 4).collect()));
+            pages.push(Arc::new(values.by_ref().take(FILLED).collect()));
         }
         Self {
             pages: Arc::new(pages),
@@ -106,6 +114,26 @@ impl<T: Place + Clone> Ordered<T> {
                 None
             }
         }
+    }
+
+    /// Puts a value behind all others, or gives it back if it does not belong there.
+    pub(crate) fn push(&mut self, value: T) -> Result<(), T> {
+        let last = self.pages.last().and_then(|page| page.last());
+        if last.is_some_and(|last| !last.place(&value).is_lt()) {
+            return Err(value);
+        }
+        let pages = Arc::make_mut(&mut self.pages);
+        match pages.last_mut().filter(|page| page.len() < FILLED) {
+            Some(page) => Arc::make_mut(page).push(value),
+            None => {
+                // Short lists have a short page.
+                let mut page = Vec::with_capacity(if pages.is_empty() { 1 } else { FILLED });
+                page.push(value);
+                pages.push(Arc::new(page));
+            }
+        }
+        self.len += 1;
+        Ok(())
     }
 
     /// Takes the value out for which `place` says that it is the one.

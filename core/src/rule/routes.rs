@@ -64,6 +64,11 @@ impl Routes {
         self.0.insert(route)
     }
 
+    /// Puts a route behind all others, or gives it back if it does not belong there.
+    pub(crate) fn push(&mut self, route: Arc<Route>) -> Result<(), Arc<Route>> {
+        self.0.push(route)
+    }
+
     /// Takes a route out.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Route>> {
         self.0.remove(|route| (*route.key).cmp(key))

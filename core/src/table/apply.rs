@@ -57,7 +57,7 @@ pub(super) struct Work<'x, 't> {
 impl Work<'_, '_> {
     /// What keys lead to after changes, sorted by hash.
     fn pass<'c>(&mut self, changes: &'c Changes) -> Vec<Entry<'c>> {
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(changes.len());
         changes.each_key(|key, own| {
             let known = self.old.dictionary.find(&key);
             let leads = self.leads(&key, known, own);

@@ -36,6 +36,15 @@ pub(super) struct Changes {
 }
 
 impl Changes {
+    /// Makes room for some more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.all.reserve(more);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     pub(super) fn push(&mut self, key: &Key<'_>, what: What, rank: u64) {
         let start = self.texts.len();
         self.texts.extend_from_slice(key.text);

@@ -84,17 +84,21 @@ impl AllRoutes {
     /// Attaches routes to listeners and detaches others, and numbers the rules of those that are new. Gives the numbers of
     /// what was attached, by [`Move::at`].
     ///
-    /// A rule that is equal to one of a route that goes and had the same key takes over its number.
+    /// A rule that is equal to one of a route that goes and had the same key takes over its number. What belongs together has
+    /// one key; if it comes in the order of keys, each once, no key is looked at.
     pub(super) fn attach(
         &mut self,
         mut moves: Vec<Move<'_>>,
+        in_order: bool,
         rules: &mut Rules,
         numbers: &mut Numbers,
     ) -> Vec<Option<RuleNumbers>> {
         let mut given = vec![None; moves.iter().map(|one| one.at + 1).max().unwrap_or(0)];
-        moves.sort_by(|one, two| place(one.route, two.route));
-        let mut new = Vec::new();
+        if !in_order {
+            moves.sort_by(|one, two| place(one.route, two.route));
+        }
         let fresh = self.0.len() == 0;
+        let mut new = Vec::with_capacity(if fresh { moves.len() } else { 0 });
         let mut pool: Vec<(Arc<Rule>, u32)> = Vec::new();
         let mut born: Vec<(&[Move<'_>], &Arc<Route>, u32)> = Vec::new();
         let mut own = Vec::new();
@@ -105,7 +109,10 @@ impl AllRoutes {
                 }
             }
         };
-        for same_key in moves.chunk_by(|one, two| one.route.key == two.route.key) {
+        let same_key = |one: &Move<'_>, two: &Move<'_>| {
+            one.at == two.at || !in_order && one.route.key == two.route.key
+        };
+        for same_key in moves.chunk_by(same_key) {
             for same in same_key.chunk_by(|one, two| Arc::ptr_eq(one.route, two.route)) {
                 let Some(Move { route, .. }) = same.first() else {
                     continue;
@@ -165,7 +172,7 @@ impl AllRoutes {
             }
         }
         if fresh {
-            self.0 = Ordered::of(new);
+            self.0 = Ordered::ascending(new);
         }
         given
     }

@@ -57,7 +57,8 @@ struct Side<'x> {
     listener: u32,
     route: &'x Arc<Route>,
     rules: RuleNumbers,
-    names: Vec<Option<&'x Hostname>>,
+    /// The listener's hostname.
+    own: Option<&'x Hostname>,
     /// The numbers of rules that stay where they are.
     stay: Vec<u32>,
 }
@@ -73,6 +74,7 @@ pub(super) fn table(old: &RouteTable, input: &TableInput) -> RouteTable {
         name_texts: Texts::default(),
         less: Vec::new(),
         text: Vec::new(),
+        served: Vec::new(),
     };
     let moved = update.listeners(&listeners);
     update.routes(&moved);
@@ -99,6 +101,8 @@ struct Update<'x> {
     less: Vec<u32>,
     /// A text that is being put together.
     text: Vec<u8>,
+    /// The names of the route at hand.
+    served: Vec<Option<&'x Hostname>>,
 }
 
 impl<'x> Update<'x> {
@@ -178,17 +182,23 @@ impl<'x> Update<'x> {
             moves.extend(moved.old.map(|route| Move { route, by: -1, at }));
             moves.extend(moved.new.map(|route| Move { route, by: 1, at }));
         }
+        // The routes of one listener come in the order of their keys.
+        let in_order = moved.windows(2).all(|two| match two {
+            [one, two] => one.listener == two.listener,
+            _ => true,
+        });
         let table = &mut self.table;
-        let numbers = table
-            .routes
-            .attach(moves, &mut table.rules, &mut table.rule_numbers);
+        let numbers =
+            table
+                .routes
+                .attach(moves, in_order, &mut table.rules, &mut table.rule_numbers);
         let (mut before, mut after) = (Vec::new(), Vec::with_capacity(moved.len()));
         for (moved, numbers) in moved.iter().zip(numbers) {
             let side = |route: &'x Arc<Route>, rules: RuleNumbers| Side {
                 listener: moved.listener,
                 route,
                 rules,
-                names: served(moved.own, route),
+                own: moved.own,
                 stay: Vec::new(),
             };
             let mut old = moved.old.and_then(|route| {
@@ -197,7 +207,7 @@ impl<'x> Update<'x> {
             });
             let mut new = moved.new.zip(numbers).map(|(new, rules)| side(new, rules));
             if let (Some(old), Some(new)) = (&mut old, &mut new)
-                && old.names == new.names
+                && same_names(old, new)
                 && old.route.created == new.route.created
             {
                 let own = (0..new.route.rules.len()).filter_map(|at| new.rules.get(at));
@@ -216,6 +226,8 @@ impl<'x> Update<'x> {
         for side in &before {
             self.side(side, false);
         }
+        // Most routes have a name and a path.
+        self.changes.reserve(before.len() + 2 * after.len());
         // Of matches that tie, those of the older route come first.
         after.sort_by(|one, two| route_order(one.route, two.route));
         for side in &after {
@@ -224,7 +236,9 @@ impl<'x> Update<'x> {
     }
 
     fn side(&mut self, side: &Side<'x>, put: bool) {
-        for name in &side.names {
+        let mut names = std::mem::take(&mut self.served);
+        served(side.own, side.route, &mut names);
+        for &name in &names {
             let mut host = None;
             for (at, rule) in side.route.rules.iter().enumerate() {
                 let Some(number) = side.rules.get(at) else {
@@ -234,7 +248,7 @@ impl<'x> Update<'x> {
                     continue;
                 }
                 if host.is_none() {
-                    host = self.host(side.listener, *name, put);
+                    host = self.host(side.listener, name, put);
                 }
                 let Some(host) = host else {
                     break;
@@ -242,6 +256,7 @@ impl<'x> Update<'x> {
                 self.rule(host, rule, number, put);
             }
         }
+        self.served = names;
     }
 
     /// The host of a name of a listener; if there is none and something is put there, it is added.
@@ -518,14 +533,22 @@ fn differ<'x>(
     }));
 }
 
+fn same_names(one: &Side<'_>, two: &Side<'_>) -> bool {
+    let (mut ones, mut twos) = (Vec::new(), Vec::new());
+    served(one.own, one.route, &mut ones);
+    served(two.own, two.route, &mut twos);
+    ones == twos
+}
+
 /// The hostnames of a route that the listener lets in, as written in the route; `None` stands for all.
-fn served<'r>(own: Option<&Hostname>, route: &'r Route) -> Vec<Option<&'r Hostname>> {
+fn served<'r>(own: Option<&Hostname>, route: &'r Route, names: &mut Vec<Option<&'r Hostname>>) {
+    names.clear();
     if route.hostnames.is_empty() {
-        return vec![None];
+        names.push(None);
+        return;
     }
     let lets_in = |name: &&Hostname| own.is_none_or(|own| own.intersects(name));
-    let mut names: Vec<&Hostname> = route.hostnames.iter().filter(lets_in).collect();
+    names.extend(route.hostnames.iter().filter(lets_in).map(Some));
     names.sort();
     names.dedup();
-    names.into_iter().map(Some).collect()
 }

@@ -18,7 +18,7 @@ impl State {
     pub(super) fn update_policies(&mut self, inputs: Inputs<'_>, work: &mut Work) {
         let none = BackendPolicies::default();
         let context = Context::new(inputs, &none);
-        let dirty = POLICIES.map(|kind| work.dirty(kind));
+        let dirty = POLICIES.map(|kind| work.dirty(kind, inputs.resources));
         for key in dirty.into_iter().flatten() {
             let backends = self.policies.update(&context, &key);
             for target in self.policies.targets(&key) {
@@ -46,12 +46,14 @@ impl State {
             Some(finding) => self.resolved.policies.insert(key.clone(), finding),
             None => self.resolved.policies.remove(&key),
         };
-        work.touched.findings.push(key);
+        work.touch(&key);
     }
 
     /// What policies and XBackends come to: which Gateways they matter to is known last.
     pub(super) fn update_findings(&mut self, inputs: Inputs<'_>, work: &mut Work) {
-        let dirty = POLICIES.into_iter().flat_map(|kind| work.dirty(kind));
+        let dirty = POLICIES
+            .into_iter()
+            .flat_map(|kind| work.dirty(kind, inputs.resources));
         let mut keys: BTreeSet<Arc<ObjectKey>> = dirty.collect();
         for backend in &work.shifted.backends {
             keys.extend(self.policies.about(backend).into_iter().map(Arc::new));
@@ -68,8 +70,10 @@ impl State {
             });
             found.push((key, finding));
         }
-        let mut backends: BTreeSet<Arc<ObjectKey>> =
-            work.dirty(Kind::XBackend).into_iter().collect();
+        let mut backends: BTreeSet<Arc<ObjectKey>> = work
+            .dirty(Kind::XBackend, inputs.resources)
+            .into_iter()
+            .collect();
         let users = work.shifted.backends.iter();
         backends.extend(users.filter(|key| key.kind == Kind::XBackend).cloned());
         context.take_looked();

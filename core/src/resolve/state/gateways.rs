@@ -47,7 +47,7 @@ impl State {
             let (before, after) = (old.get(name), new.get(name));
             if before != after {
                 let key = ObjectKey::new(Kind::GatewayClass, "", name.clone());
-                work.touched.findings.push(Arc::new(key));
+                work.touch(&Arc::new(key));
             }
             if served(before) != served(after) {
                 others.insert(name);
@@ -65,10 +65,11 @@ impl State {
             resources,
             settings,
             graph,
+            ..
         } = inputs;
         let policies = std::mem::take(&mut self.policies);
         let context = Context::new(inputs, &policies);
-        let gateways = work.dirty(Kind::Gateway);
+        let gateways = work.dirty(Kind::Gateway, resources);
         for key in &gateways {
             let found = resources
                 .gateway(&key.namespace, &key.name)
@@ -89,13 +90,13 @@ impl State {
             graph.set([(key.clone(), context.take_looked())]);
             work.mark(graph.lookers(key));
         }
-        let sets = work.dirty(Kind::ListenerSet);
+        let sets = work.dirty(Kind::ListenerSet, resources);
         for key in &sets {
             self.judge_set(&context, key);
             let looked = context.take_looked();
             graph.borrow_mut().set([(key.clone(), looked)]);
         }
-        let telemetry = work.dirty.contains_key(&Kind::XTelemetryPolicy);
+        let telemetry = !work.dirty(Kind::XTelemetryPolicy, resources).is_empty();
         if !gateways.is_empty() || telemetry {
             self.update_telemetry(&context, graph, work);
         }

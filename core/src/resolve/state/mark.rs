@@ -15,12 +15,14 @@ impl State {
         for change in changes {
             if self.finds(&change.key) {
                 // Its generation may be another.
-                work.touched.findings.push(change.key.clone());
+                work.touch(&change.key);
             }
             if !matters(change.old.as_deref(), change.new.as_deref()) {
                 continue;
             }
-            work.mark([&change.key]);
+            if is_judged(change.key.kind) {
+                work.mark([&change.key]);
+            }
             work.mark(graph.lookers(&change.key));
             for resource in [&change.old, &change.new].into_iter().flatten() {
                 mark_about(graph, resource, work);
@@ -36,6 +38,20 @@ impl State {
             _ => self.resolved.finds(key),
         }
     }
+}
+
+/// Whether objects of a kind are judged themselves: of all others only what looked at them is.
+fn is_judged(kind: Kind) -> bool {
+    kind.is_route()
+        || matches!(
+            kind,
+            Kind::Gateway
+                | Kind::ListenerSet
+                | Kind::BackendTlsPolicy
+                | Kind::XBackend
+                | Kind::XBackendTrafficPolicy
+                | Kind::XTelemetryPolicy
+        )
 }
 
 /// Marks what an object is about without being looked at by name.

@@ -1,6 +1,7 @@
 //! Resolution that follows changes: who looked at what is known, so a change walks only what it can touch.
 //!
-//! A first resolution is the same thing with everything changed, so the two cannot come apart.
+//! A first resolution is the same thing with everything changed, so the two cannot come apart. One that no change will
+//! follow ([`State::once`]) leaves out what changes are followed by, and is the same in all else.
 
 mod findings;
 mod gateways;
@@ -71,6 +72,8 @@ struct Links {
 /// What is on its way through one update.
 #[derive(Debug, Default)]
 struct Work {
+    /// Everything has to be judged, and no change will follow: nothing is marked or noted.
+    once: bool,
     /// What has to be judged again, by kind; some more than once.
     dirty: BTreeMap<Kind, Vec<Arc<ObjectKey>>>,
     /// Listeners with other routes.
@@ -84,13 +87,27 @@ struct Work {
 
 impl Work {
     fn mark<'k>(&mut self, keys: impl IntoIterator<Item = &'k Arc<ObjectKey>>) {
+        if self.once {
+            return;
+        }
         for key in keys {
             self.dirty.entry(key.kind).or_default().push(key.clone());
         }
     }
 
+    /// Notes that the finding of an object is another, or gone.
+    fn touch(&mut self, key: &Arc<ObjectKey>) {
+        if !self.once {
+            self.touched.findings.push(key.clone());
+        }
+    }
+
     /// What is dirty of a kind, in order, each once.
-    fn dirty(&self, kind: Kind) -> Vec<Arc<ObjectKey>> {
+    fn dirty(&self, kind: Kind, resources: &Resources) -> Vec<Arc<ObjectKey>> {
+        if self.once {
+            let all = resources.shared(kind);
+            return all.map(|resource| resource.shared_key().clone()).collect();
+        }
         let mut keys = self.dirty.get(&kind).cloned().unwrap_or_default();
         // Those of a first resolution come in order.
         if !keys.is_sorted_by(|one, two| one < two) {
@@ -110,13 +127,36 @@ impl State {
         settings: &Settings,
         changes: &[Changed],
     ) -> Touched {
-        let mut work = Work::default();
+        self.run(resolved, (resources, settings), changes, Work::default())
+    }
+
+    /// Resolves all there is, for those who will follow no change.
+    pub(crate) fn once(
+        resolved: &mut Resolved,
+        resources: &Resources,
+        settings: &Settings,
+    ) -> Touched {
+        let work = Work {
+            once: true,
+            ..Work::default()
+        };
+        State::default().run(resolved, (resources, settings), &[], work)
+    }
+
+    fn run(
+        &mut self,
+        resolved: &mut Resolved,
+        (resources, settings): (&Resources, &Settings),
+        changes: &[Changed],
+        mut work: Work,
+    ) -> Touched {
         std::mem::swap(&mut self.resolved, resolved);
         let graph = RefCell::new(std::mem::take(&mut self.graph));
         let inputs = Inputs {
             resources,
             settings,
             graph: &graph,
+            once: work.once,
         };
         self.mark(&graph.borrow(), changes, &mut work);
         self.update_policies(inputs, &mut work);
@@ -127,7 +167,9 @@ impl State {
         self.update_findings(inputs, &mut work);
         self.update_endpoints(inputs, &mut work);
         self.graph = graph.into_inner();
-        self.graph.sweep();
+        if !work.once {
+            self.graph.sweep();
+        }
         std::mem::swap(&mut self.resolved, resolved);
         work.touched
     }

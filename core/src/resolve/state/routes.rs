@@ -1,5 +1,6 @@
 //! Routes: compiled, hung on listeners, counted; and the listeners that are others for it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,47 +10,68 @@ use crate::resolve::context::{Context, Inputs};
 use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding, RouteFinding};
 use crate::resolve::graph::{self, Graph, Node};
 use crate::resolve::view;
+use crate::resources::Resource;
 use crate::rule::{Listener, Route, Routes};
 
 use super::{Links, State, Work};
 
-/// Routes that are not known yet are put in together: of a first resolution that costs no search.
-#[derive(Default)]
-struct New {
+/// Routes on their way to what they hang on. Those that are not known yet are put in together: of a first resolution that
+/// costs no search.
+struct Hanging<'s> {
+    findings: &'s mut BTreeMap<Arc<ObjectKey>, RouteFinding>,
+    links: &'s mut BTreeMap<Arc<ObjectKey>, Links>,
+    attached: &'s mut BTreeMap<Arc<ObjectKey>, Vec<Routes>>,
+    graph: &'s RefCell<Graph>,
+    work: &'s mut Work,
+    new_findings: Vec<(Arc<ObjectKey>, RouteFinding)>,
+    new_links: Vec<(Arc<ObjectKey>, Links)>,
+    /// What routes looked at.
+    looks: Vec<(Arc<ObjectKey>, Vec<Node>)>,
+    /// Those that do not come after all others of their listener.
     hung: BTreeMap<ListenerId, Vec<Arc<Route>>>,
-    findings: Vec<(Arc<ObjectKey>, RouteFinding)>,
-    links: Vec<(Arc<ObjectKey>, Links)>,
 }
 
 impl State {
     pub(super) fn update_routes(&mut self, inputs: Inputs<'_>, work: &mut Work) {
-        let kinds = Kind::all().filter(|kind| kind.is_route());
-        let dirty: Vec<Arc<ObjectKey>> = kinds.flat_map(|kind| work.dirty(kind)).collect();
         self.resize(work);
-        let mut found: Vec<(Option<Attached>, Vec<Node>)> = Vec::with_capacity(dirty.len());
-        {
-            let context = Context::new(inputs, &self.policies);
-            let parents = Parents::new(&self.resolved.gateways, &self.resolved.listener_sets);
-            inputs.resources.each(&dirty, |resource| {
-                let view = resource.and_then(|resource| view::view(resource));
-                let attached = view.and_then(|view| attach::route(&context, &view, &parents));
-                found.push((attached, context.take_looked()));
-            });
+        let kinds = || Kind::all().filter(|kind| kind.is_route());
+        let resources = inputs.resources;
+        let (dirty, count) = if work.once {
+            let count = kinds().map(|kind| resources.shared(kind).len()).sum();
+            (Vec::new(), count)
+        } else {
+            let dirty = kinds().flat_map(|kind| work.dirty(kind, resources));
+            let dirty: Vec<Arc<ObjectKey>> = dirty.collect();
+            let count = dirty.len();
+            (dirty, count)
+        };
+        let once = work.once;
+        let kept = if once { 0 } else { count };
+        let context = Context::new(inputs, &self.policies);
+        let parents = Parents::new(&self.resolved.gateways, &self.resolved.listener_sets);
+        let mut hanging = Hanging {
+            findings: &mut self.resolved.routes,
+            links: &mut self.routes,
+            attached: &mut self.attached,
+            graph: inputs.graph,
+            work,
+            new_findings: Vec::with_capacity(count),
+            new_links: Vec::with_capacity(kept),
+            looks: Vec::with_capacity(kept),
+            hung: BTreeMap::new(),
+        };
+        let mut one = |key: &Arc<ObjectKey>, resource: Option<&Arc<Resource>>| {
+            let view = resource.and_then(|resource| view::view(resource));
+            let attached = view.and_then(|view| attach::route(&context, &view, &parents));
+            hanging.take(key, attached, context.take_looked());
+        };
+        if once {
+            let all = kinds().flat_map(|kind| resources.shared(kind));
+            all.for_each(|resource| one(resource.shared_key(), Some(resource)));
+        } else {
+            resources.each(&dirty, one);
         }
-        let mut graph = inputs.graph.borrow_mut();
-        let mut new = New::default();
-        let mut looks = Vec::with_capacity(dirty.len());
-        for (key, (attached, looked)) in dirty.into_iter().zip(found) {
-            self.take_route(&key, attached, &mut graph, &mut new, work);
-            looks.push((key, looked));
-        }
-        graph.set(looks);
-        graph::add_all(&mut self.routes, new.links);
-        graph::add_all(&mut self.resolved.routes, new.findings);
-        for (id, routes) in new.hung {
-            self.hang(&id, routes);
-            work.listeners.insert(id);
-        }
+        hanging.finish();
     }
 
     /// Makes room for the routes of listeners that are new.
@@ -74,102 +96,6 @@ impl State {
                     self.attached.remove(owner);
                 }
             }
-        }
-    }
-
-    fn hang(&mut self, (owner, number): &ListenerId, new: Vec<Arc<Route>>) {
-        let listeners = self.attached.get_mut(owner);
-        let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(*number)) else {
-            return;
-        };
-        if new.len() < 16 + routes.len() / 8 {
-            for route in new {
-                routes.insert(route);
-            }
-        } else {
-            *routes = routes.iter().cloned().chain(new).collect();
-        }
-    }
-
-    fn take_route(
-        &mut self,
-        key: &Arc<ObjectKey>,
-        attached: Option<Attached>,
-        graph: &mut Graph,
-        new: &mut New,
-        work: &mut Work,
-    ) {
-        let old = self.routes.remove(key);
-        let Some(mut attached) = attached else {
-            if let Some(old) = old {
-                self.unhang(key, &old.places.listeners, work);
-                graph.release(&old.reached, &old.places.gateways, &mut work.shifted);
-                self.resolved.routes.remove(key);
-                work.touched.findings.push(key.clone());
-            }
-            return;
-        };
-        let (mut hangs, mut holds) = (true, true);
-        if let Some(old) = &old {
-            let same = old.route == attached.route;
-            if same {
-                attached.route = old.route.clone();
-            } else {
-                attached.route = keep_rules(&old.route, attached.route);
-            }
-            let listeners = old.places.listeners == attached.places.listeners;
-            hangs = !same || !listeners;
-            if !listeners {
-                self.unhang(key, &old.places.listeners, work);
-            }
-            holds =
-                old.reached != attached.reached || old.places.gateways != attached.places.gateways;
-            if holds {
-                graph.release(&old.reached, &old.places.gateways, &mut work.shifted);
-            }
-        }
-        if hangs {
-            for id in &attached.places.listeners {
-                let routes = match new.hung.get_mut(id) {
-                    Some(routes) => routes,
-                    None => new.hung.entry(id.clone()).or_default(),
-                };
-                routes.push(attached.route.clone());
-            }
-        }
-        if holds {
-            graph.hold(
-                &attached.reached,
-                &attached.places.gateways,
-                &mut work.shifted,
-            );
-        }
-        match self.resolved.routes.get_mut(key) {
-            Some(before) if *before == attached.finding => {}
-            Some(before) => {
-                *before = attached.finding;
-                work.touched.findings.push(key.clone());
-            }
-            None => {
-                new.findings.push((key.clone(), attached.finding));
-                work.touched.findings.push(key.clone());
-            }
-        }
-        let links = Links {
-            route: attached.route,
-            places: attached.places,
-            reached: attached.reached,
-        };
-        new.links.push((key.clone(), links));
-    }
-
-    fn unhang(&mut self, key: &ObjectKey, from: &[ListenerId], work: &mut Work) {
-        for (owner, number) in from {
-            let listeners = self.attached.get_mut(owner);
-            if let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(*number)) {
-                routes.remove(key);
-            }
-            work.listeners.insert((owner.clone(), *number));
         }
     }
 
@@ -252,6 +178,121 @@ impl State {
                 }
             }
             self.resolved.listeners.insert(name.clone(), serving);
+        }
+    }
+}
+
+impl Hanging<'_> {
+    fn take(&mut self, key: &Arc<ObjectKey>, attached: Option<Attached>, looked: Vec<Node>) {
+        if !self.work.once {
+            self.looks.push((key.clone(), looked));
+        }
+        let old = self.links.remove(key);
+        let Some(mut attached) = attached else {
+            if let Some(old) = old {
+                self.unhang(key, &old.places.listeners);
+                self.release(&old);
+                self.findings.remove(key);
+                self.work.touch(key);
+            }
+            return;
+        };
+        let (mut hangs, mut holds) = (true, true);
+        if let Some(old) = &old {
+            let same = old.route == attached.route;
+            if same {
+                attached.route = old.route.clone();
+            } else {
+                attached.route = keep_rules(&old.route, attached.route);
+            }
+            let listeners = old.places.listeners == attached.places.listeners;
+            hangs = !same || !listeners;
+            if !listeners {
+                self.unhang(key, &old.places.listeners);
+            }
+            holds =
+                old.reached != attached.reached || old.places.gateways != attached.places.gateways;
+            if holds {
+                self.release(old);
+            }
+        }
+        if hangs {
+            for id in &attached.places.listeners {
+                self.hang(id, &attached.route);
+            }
+        }
+        if holds {
+            let shifted = &mut self.work.shifted;
+            let mut graph = self.graph.borrow_mut();
+            graph.hold(&attached.reached, &attached.places.gateways, shifted);
+        }
+        match self.findings.get_mut(key) {
+            Some(before) if *before == attached.finding => {}
+            Some(before) => {
+                *before = attached.finding;
+                self.work.touch(key);
+            }
+            None => {
+                self.new_findings.push((key.clone(), attached.finding));
+                self.work.touch(key);
+            }
+        }
+        if !self.work.once {
+            let links = Links {
+                route: attached.route,
+                places: attached.places,
+                reached: attached.reached,
+            };
+            self.new_links.push((key.clone(), links));
+        }
+    }
+
+    fn release(&mut self, old: &Links) {
+        let shifted = &mut self.work.shifted;
+        let mut graph = self.graph.borrow_mut();
+        graph.release(&old.reached, &old.places.gateways, shifted);
+    }
+
+    fn hang(&mut self, id: &ListenerId, route: &Arc<Route>) {
+        let (owner, number) = id;
+        let listeners = self.attached.get_mut(owner);
+        if let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(*number))
+            && let Err(route) = routes.push(route.clone())
+        {
+            self.hung.entry(id.clone()).or_default().push(route);
+        }
+        if !self.work.listeners.contains(id) {
+            self.work.listeners.insert(id.clone());
+        }
+    }
+
+    fn unhang(&mut self, key: &ObjectKey, from: &[ListenerId]) {
+        for id in from {
+            let (owner, number) = id;
+            let listeners = self.attached.get_mut(owner);
+            if let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(*number)) {
+                routes.remove(key);
+            }
+            self.work.listeners.insert(id.clone());
+        }
+    }
+
+    fn finish(self) {
+        self.graph.borrow_mut().set(self.looks);
+        graph::add_all(self.links, self.new_links);
+        graph::add_all(self.findings, self.new_findings);
+        for ((owner, number), new) in self.hung {
+            let listeners = self.attached.get_mut(&owner);
+            let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(number)) else {
+                continue;
+            };
+            if new.len() < 16 + routes.len() / 8 {
+                for route in new {
+                    routes.insert(route);
+                }
+            } else {
+                *routes = routes.iter().cloned().chain(new).collect();
+            }
         }
     }
 }
