@@ -229,9 +229,6 @@ pub enum Change {
 /// The label by which an EndpointSlice names its Service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// The objects of a kind of which there are none.
-static NONE: BTreeMap<Arc<ObjectKey>, Arc<Resource>> = BTreeMap::new();
-
 /// All objects, in the order of their keys.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
@@ -380,8 +377,8 @@ impl Resources {
     }
 
     /// The objects of a kind, in the order of their keys.
-    pub(crate) fn shared(&self, kind: Kind) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
-        self.kinds.get(&kind).unwrap_or(&NONE).values()
+    pub(crate) fn shared(&self, kind: Kind) -> impl Iterator<Item = &Arc<Resource>> {
+        self.kinds.get(&kind).into_iter().flat_map(BTreeMap::values)
     }
 
     /// The objects of a kind in a namespace, by name.

@@ -26,7 +26,7 @@ pub(super) type ListenerId = (Arc<ObjectKey>, usize);
 #[derive(Debug)]
 pub(super) struct Attached {
     pub(super) route: Arc<Route>,
-    pub(super) finding: RouteFinding,
+    pub(super) finding: Arc<RouteFinding>,
     pub(super) places: Arc<Places>,
     pub(super) reached: Reached,
 }
@@ -52,9 +52,15 @@ pub(super) struct Parents<'p> {
     /// References and places that were met lately.
     references: RefCell<Recent<ParentReference>>,
     places: RefCell<Recent<Places>>,
-    /// Where the route at hand hangs.
+    findings: RefCell<Recent<RouteFinding>>,
+    /// Where the route at hand hangs, what became of its references, and its parents.
     at_hand: RefCell<Places>,
+    finding: RefCell<RouteFinding>,
+    ours: RefCell<Ours<'p>>,
 }
+
+/// References of a route with the parents that they name.
+type Ours<'p> = Vec<(Arc<ParentReference>, Rc<Parent<'p>>)>;
 
 type Found<'p> = (Node, Option<Rc<Parent<'p>>>);
 
@@ -103,7 +109,10 @@ impl<'p> Parents<'p> {
             last: RefCell::default(),
             references: RefCell::default(),
             places: RefCell::default(),
+            findings: RefCell::default(),
             at_hand: RefCell::default(),
+            finding: RefCell::default(),
+            ours: RefCell::default(),
         }
     }
 
@@ -154,6 +163,18 @@ impl<'p> Parents<'p> {
     fn share(&self, reference: &ParentReference) -> Arc<ParentReference> {
         self.references.borrow_mut().share(reference)
     }
+
+    /// What routes of which nothing is wrong came to is shared: it is the same for many.
+    fn finding(&self, finding: &mut RouteFinding) -> Arc<RouteFinding> {
+        let sound = finding.unresolved.is_none()
+            && finding.dropped.is_none()
+            && finding.parents.iter().all(|one| one.rejected.is_none());
+        if sound {
+            self.findings.borrow_mut().share(finding)
+        } else {
+            Arc::new(std::mem::take(finding))
+        }
+    }
 }
 
 /// Compiles and attaches a route; `None` if no parent of it is ours.
@@ -162,7 +183,8 @@ pub(super) fn route(
     view: &RouteView<'_>,
     parents: &Parents<'_>,
 ) -> Option<Attached> {
-    let ours = ours(context, view, parents);
+    let mut ours = parents.ours.borrow_mut();
+    find_ours(context, view, parents, &mut ours);
     if ours.is_empty() {
         return None;
     }
@@ -175,11 +197,12 @@ pub(super) fn route(
         rules: compiled.rules,
     };
     let unusable = bad_hostname.or(compiled.rejected);
-    let mut findings = Vec::with_capacity(ours.len());
+    let mut finding = parents.finding.borrow_mut();
+    finding.parents.clear();
     let mut places = parents.at_hand.borrow_mut();
     places.listeners.clear();
     places.gateways.clear();
-    for (reference, parent) in ours {
+    for (reference, parent) in ours.drain(..) {
         let before = places.listeners.len();
         let into = &mut places.listeners;
         let rejected = match candidates(context, view, &route, (&reference, &parent), into) {
@@ -193,35 +216,32 @@ pub(super) fn route(
                 None
             }
         };
-        findings.push(ParentFinding {
+        finding.parents.push(ParentFinding {
             reference,
             rejected,
         });
     }
+    finding.unresolved = compiled.unresolved;
+    finding.dropped = compiled.dropped;
     places.listeners.sort_unstable();
     places.listeners.dedup();
     places.gateways.sort_unstable();
     places.gateways.dedup();
     Some(Attached {
         route: Arc::new(route),
-        finding: RouteFinding {
-            parents: findings,
-            unresolved: compiled.unresolved,
-            dropped: compiled.dropped,
-        },
+        finding: parents.finding(&mut finding),
         places: parents.places.borrow_mut().share(&places),
         reached: compiled.reached,
     })
 }
 
 /// The parents that are ours: those that are named, then default Gateways that are not.
-fn ours<'p>(
+fn find_ours<'p>(
     context: &Context<'_>,
     view: &RouteView<'_>,
     parents: &Parents<'p>,
-) -> Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> {
-    let mut ours: Vec<(Arc<ParentReference>, Rc<Parent<'p>>)> =
-        Vec::with_capacity(view.parents.len());
+    ours: &mut Ours<'p>,
+) {
     for reference in view.parents {
         let kind = match (reference.group(), reference.kind()) {
             (GATEWAY_GROUP, "Gateway") => Kind::Gateway,
@@ -251,7 +271,6 @@ fn ours<'p>(
             ours.extend(parent.map(|parent| (parents.share(&reference), parent)));
         }
     }
-    ours
 }
 
 fn hostnames(view: &RouteView<'_>) -> (Vec<Hostname>, Option<Finding>) {

@@ -138,7 +138,7 @@ fn of_service(resources: &Resources, port: &ServicePort) -> Endpoints {
     };
     // Ports are matched by name; a Service with one port may leave it empty.
     let name = service_port.name.as_deref().unwrap_or("");
-    let mut found: BTreeMap<SocketAddr, Endpoint> = BTreeMap::new();
+    let mut found: Vec<Endpoint> = Vec::new();
     for slice in resources.slices_of(&port.namespace, &port.name) {
         let ports = slice.ports.as_deref().unwrap_or_default();
         let numbers = ports
@@ -156,24 +156,30 @@ fn of_service(resources: &Resources, port: &ServicePort) -> Endpoints {
                     .filter_map(|text| text.parse::<IpAddr>().ok())
                 {
                     let address = SocketAddr::new(address, number);
-                    let (ready, serving, terminating) =
-                        (endpoint.ready(), endpoint.serving(), endpoint.terminating());
-                    let entry = found.entry(address).or_insert(Endpoint {
+                    found.push(Endpoint {
                         address,
-                        ready,
-                        serving,
-                        terminating,
+                        ready: endpoint.ready(),
+                        serving: endpoint.serving(),
+                        terminating: endpoint.terminating(),
                     });
-                    // The same address in two slices, while it moves from one to the other: the better news counts.
-                    entry.ready |= ready;
-                    entry.serving |= serving;
-                    entry.terminating &= terminating;
                 }
             }
         }
     }
+    found.sort_by_key(|endpoint| endpoint.address);
+    // The same address in two slices, while it moves from one to the other: the better news counts.
+    found.dedup_by(|again, first| {
+        let same = again.address == first.address;
+        if same {
+            first.ready |= again.ready;
+            first.serving |= again.serving;
+            first.terminating &= again.terminating;
+        }
+        same
+    });
+    found.shrink_to_fit();
     Endpoints {
-        endpoints: found.into_values().collect(),
+        endpoints: found,
         external: None,
     }
 }

@@ -298,12 +298,12 @@ impl Graph {
                 continue;
             };
             if let Some(port) = port
-                && count(&mut seen.ports, port)
+                && count(&mut seen.ports, &port)
             {
                 shifted.ports.extend(seen.port(port));
             }
             for gateway in gateways {
-                if count(&mut seen.gateways, gateway.clone()) {
+                if count(&mut seen.gateways, gateway) {
                     shifted.backends.extend(seen.key().cloned());
                 }
             }
@@ -430,12 +430,16 @@ impl Seen {
 }
 
 fn find<K: Ord>(counts: &[(K, u32)], key: &K) -> Result<usize, usize> {
-    counts.binary_search_by(|(own, _)| own.cmp(key))
+    match counts {
+        // Most often there is one, and equal values are mostly the same.
+        [(alone, _)] if alone == key => Ok(0),
+        _ => counts.binary_search_by(|(own, _)| own.cmp(key)),
+    }
 }
 
 /// Counts one more; whether it is the first.
-fn count<K: Ord>(counts: &mut Vec<(K, u32)>, key: K) -> bool {
-    match find(counts, &key) {
+fn count<K: Ord + Clone>(counts: &mut Vec<(K, u32)>, key: &K) -> bool {
+    match find(counts, key) {
         Ok(place) => {
             if let Some((_, count)) = counts.get_mut(place) {
                 *count = count.saturating_add(1);
@@ -443,7 +447,7 @@ fn count<K: Ord>(counts: &mut Vec<(K, u32)>, key: K) -> bool {
             false
         }
         Err(place) => {
-            counts.insert(place, (key, 1));
+            counts.insert(place, (key.clone(), 1));
             true
         }
     }

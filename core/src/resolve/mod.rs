@@ -18,6 +18,7 @@ mod context;
 pub mod endpoints;
 mod filter;
 pub mod finding;
+mod findings;
 mod frontend;
 mod gateway;
 mod grant;
@@ -39,7 +40,8 @@ use crate::pattern::PatternLimits;
 use crate::rule::{Listener, ServicePort};
 pub use backend::Reached;
 use endpoints::Endpoints;
-use finding::{ClassFinding, GatewayFinding, ListenerSetFinding, PolicyFinding, RouteFinding};
+use finding::{ClassFinding, GatewayFinding, ListenerSetFinding, PolicyFinding};
+pub use findings::RouteFindings;
 pub(crate) use state::{Changed, State, Touched};
 
 /// What resolution is told besides the resources.
@@ -71,7 +73,7 @@ pub struct Resolved {
     /// ListenerSets of Gateways of ours.
     pub listener_sets: BTreeMap<NamespacedName, ListenerSetFinding>,
     /// Routes that name a Gateway or ListenerSet of ours as parent.
-    pub routes: BTreeMap<Arc<ObjectKey>, RouteFinding>,
+    pub routes: RouteFindings,
     /// How many routes hang on each listener, by the object that holds them, in the order of its listeners.
     pub attached: BTreeMap<Arc<ObjectKey>, Vec<usize>>,
     /// Policies and XBackends; one that no Gateway of ours reaches has no ancestor.
@@ -89,7 +91,7 @@ impl Resolved {
             Kind::GatewayClass => self.classes.contains_key(&key.name),
             Kind::Gateway => self.gateways.contains_key(&key.namespaced_name()),
             Kind::ListenerSet => self.listener_sets.contains_key(&key.namespaced_name()),
-            kind if kind.is_route() => self.routes.contains_key(key),
+            kind if kind.is_route() => self.routes.get(key).is_some(),
             _ => self.policies.contains_key(key),
         }
     }

@@ -12,9 +12,14 @@ use super::backend::{Backend, InvalidBackend};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backends {
     entries: Vec<Backend>,
-    /// The sums of the weights up to and including each entry.
-    sums: Vec<u64>,
+    /// The sum of the weights.
+    total: u64,
+    /// The sums of the weights up to and including each entry, unless these are few.
+    sums: Box<[u64]>,
 }
+
+/// So many entries are walked.
+const FEW: usize = 4;
 
 /// A backend that was picked.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +51,21 @@ pub enum NoBackend<'b> {
 impl Backends {
     /// Backends in the order of `backendRefs`, invalid ones included: they keep their share.
     pub fn new(entries: Vec<Backend>) -> Self {
-        let mut sum = 0_u64;
-        let sums = entries.iter().map(|entry| {
-            sum = sum.saturating_add(u64::from(entry.weight));
-            sum
+        let mut total = 0_u64;
+        let mut sums = Vec::with_capacity(if entries.len() > FEW {
+            entries.len()
+        } else {
+            0
         });
+        for entry in &entries {
+            total = total.saturating_add(u64::from(entry.weight));
+            if entries.len() > FEW {
+                sums.push(total);
+            }
+        }
         Self {
-            sums: sums.collect(),
+            total,
+            sums: sums.into(),
             entries,
         }
     }
@@ -64,7 +77,7 @@ impl Backends {
 
     /// The sum of the weights.
     pub fn total(&self) -> u64 {
-        self.sums.last().copied().unwrap_or(0)
+        self.total
     }
 
     /// The backend of a ticket. Pure: the same ticket, the same backend.
@@ -83,7 +96,15 @@ impl Backends {
             return Err(NoBackend::ZeroWeights);
         }
         // The share of the range below the ticket, scaled to the weights: below `total`, so the search finds an entry.
-        let point = scale(ticket, total);
+        let mut point = scale(ticket, total);
+        if self.sums.is_empty() {
+            for (index, entry) in self.entries.iter().enumerate() {
+                match point.checked_sub(u64::from(entry.weight)) {
+                    Some(rest) => point = rest,
+                    None => return self.entry(index),
+                }
+            }
+        }
         self.entry(self.sums.partition_point(|&sum| sum <= point))
     }
 

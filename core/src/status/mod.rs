@@ -98,8 +98,9 @@ impl Statuses {
         let sets = resolved.listener_sets.keys().map(|name| {
             ObjectKey::new(Kind::ListenerSet, name.namespace.clone(), name.name.clone())
         });
-        let rest = resolved.routes.keys().chain(resolved.policies.keys());
-        let rest = rest.map(|key| ObjectKey::clone(key));
+        let routes = resolved.routes.iter().map(|(key, _)| key);
+        let rest = routes.chain(resolved.policies.keys().map(AsRef::as_ref));
+        let rest = rest.cloned();
         let keys = classes.chain(gateways).chain(sets).chain(rest);
         Statuses {
             controller_name: controller_name.to_owned(),

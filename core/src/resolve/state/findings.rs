@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::key::{Kind, NamespacedName, ObjectKey};
 use crate::resolve::context::{Context, Inputs};
 use crate::resolve::finding::PolicyFinding;
-use crate::resolve::graph::Graph;
+use crate::resolve::graph::{self, Graph};
 use crate::resolve::policy::BackendPolicies;
 use crate::resolve::{backend, endpoints};
 
@@ -99,6 +99,7 @@ impl State {
 
     pub(super) fn update_endpoints(&mut self, inputs: Inputs<'_>, work: &mut Work) {
         let graph = inputs.graph.borrow();
+        let mut all = Vec::new();
         for port in std::mem::take(&mut work.shifted.ports) {
             if !graph.uses(&port) {
                 if self.resolved.endpoints.remove(&port).is_some() {
@@ -108,10 +109,13 @@ impl State {
             }
             let new = endpoints::of(inputs.resources, &port);
             if self.resolved.endpoints.get(&port).map(AsRef::as_ref) != Some(&new) {
-                self.resolved.endpoints.insert(port.clone(), Arc::new(new));
-                work.touched.endpoints.insert(port);
+                all.push((port.clone(), Arc::new(new)));
+                if !work.once {
+                    work.touched.endpoints.insert(port);
+                }
             }
         }
+        graph::add_all(&mut self.resolved.endpoints, all);
     }
 }
 

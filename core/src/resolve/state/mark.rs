@@ -34,7 +34,7 @@ impl State {
         let routes = &self.resolved.routes;
         // A first resolution finds nothing yet.
         match key.kind {
-            kind if kind.is_route() => !routes.is_empty() && routes.contains_key(key),
+            kind if kind.is_route() => !routes.is_empty() && routes.get(key).is_some(),
             _ => self.resolved.finds(key),
         }
     }

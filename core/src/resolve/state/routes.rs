@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::key::{Kind, NamespacedName, ObjectKey};
+use crate::resolve::RouteFindings;
 use crate::resolve::attach::{self, Attached, ListenerId, Parents};
 use crate::resolve::context::{Context, Inputs};
-use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding, RouteFinding};
+use crate::resolve::finding::{GatewayFinding, ListenerFinding, ListenerSetFinding};
 use crate::resolve::graph::{self, Graph, Node};
 use crate::resolve::view;
 use crate::resources::Resource;
@@ -18,12 +19,11 @@ use super::{Links, State, Work};
 /// Routes on their way to what they hang on. Those that are not known yet are put in together: of a first resolution that
 /// costs no search.
 struct Hanging<'s> {
-    findings: &'s mut BTreeMap<Arc<ObjectKey>, RouteFinding>,
+    findings: &'s mut RouteFindings,
     links: &'s mut BTreeMap<Arc<ObjectKey>, Links>,
     attached: &'s mut BTreeMap<Arc<ObjectKey>, Vec<Routes>>,
     graph: &'s RefCell<Graph>,
     work: &'s mut Work,
-    new_findings: Vec<(Arc<ObjectKey>, RouteFinding)>,
     new_links: Vec<(Arc<ObjectKey>, Links)>,
     /// What routes looked at.
     looks: Vec<(Arc<ObjectKey>, Vec<Node>)>,
@@ -36,17 +36,14 @@ impl State {
         self.resize(work);
         let kinds = || Kind::all().filter(|kind| kind.is_route());
         let resources = inputs.resources;
-        let (dirty, count) = if work.once {
-            let count = kinds().map(|kind| resources.shared(kind).len()).sum();
-            (Vec::new(), count)
-        } else {
-            let dirty = kinds().flat_map(|kind| work.dirty(kind, resources));
-            let dirty: Vec<Arc<ObjectKey>> = dirty.collect();
-            let count = dirty.len();
-            (dirty, count)
-        };
         let once = work.once;
-        let kept = if once { 0 } else { count };
+        let dirty: Vec<Arc<ObjectKey>> = if once {
+            Vec::new()
+        } else {
+            kinds()
+                .flat_map(|kind| work.dirty(kind, resources))
+                .collect()
+        };
         let context = Context::new(inputs, &self.policies);
         let parents = Parents::new(&self.resolved.gateways, &self.resolved.listener_sets);
         let mut hanging = Hanging {
@@ -55,9 +52,8 @@ impl State {
             attached: &mut self.attached,
             graph: inputs.graph,
             work,
-            new_findings: Vec::with_capacity(count),
-            new_links: Vec::with_capacity(kept),
-            looks: Vec::with_capacity(kept),
+            new_links: Vec::with_capacity(dirty.len()),
+            looks: Vec::with_capacity(dirty.len()),
             hung: BTreeMap::new(),
         };
         let mut one = |key: &Arc<ObjectKey>, resource: Option<&Arc<Resource>>| {
@@ -226,16 +222,8 @@ impl Hanging<'_> {
             let mut graph = self.graph.borrow_mut();
             graph.hold(&attached.reached, &attached.places.gateways, shifted);
         }
-        match self.findings.get_mut(key) {
-            Some(before) if *before == attached.finding => {}
-            Some(before) => {
-                *before = attached.finding;
-                self.work.touch(key);
-            }
-            None => {
-                self.new_findings.push((key.clone(), attached.finding));
-                self.work.touch(key);
-            }
+        if self.findings.set((key.clone(), attached.finding)) {
+            self.work.touch(key);
         }
         if !self.work.once {
             let links = Links {
@@ -280,7 +268,6 @@ impl Hanging<'_> {
     fn finish(self) {
         self.graph.borrow_mut().set(self.looks);
         graph::add_all(self.links, self.new_links);
-        graph::add_all(self.findings, self.new_findings);
         for ((owner, number), new) in self.hung {
             let listeners = self.attached.get_mut(&owner);
             let Some(routes) = listeners.and_then(|listeners| listeners.get_mut(number)) else {
