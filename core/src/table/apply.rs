@@ -4,6 +4,7 @@
 //! candidates under values, which are keys of their own: such changes are carried out after all others. What comes of both
 //! is put into the shards at last, each of which is made anew once.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::entry::{Entry, Leads, Packer};
 use super::grouping::{Before, Grouping};
 use super::index::{Key, NONE};
 use super::merge::{Merged, merge};
+use crate::rule::precedence::route_order;
 
 /// Changes the keys of a table that is a copy of `old` but for its rules and hosts. What is taken comes before what is put.
 pub(super) fn apply(old: &RouteTable, table: &mut RouteTable, changes: &Changes) {
@@ -114,7 +116,7 @@ impl Work<'_, '_> {
             let rules = &self.table.rules;
             puts.sort_by(|(_, one), (_, two)| rules.order(one.served(), two.served()));
         } else {
-            puts.sort_by_key(|(rank, _)| *rank);
+            self.sort(&mut puts);
         }
         let Merged { mut all, .. } = self.merge(before, &mut takes, &puts);
         if let Some(crowd) = &mut crowd {
@@ -161,6 +163,21 @@ impl Work<'_, '_> {
         }
     }
 
+    /// Brings matches that come to a key into the order of precedence. Those of one route come in their order.
+    fn sort(&self, puts: &mut [(u64, Candidate)]) {
+        puts.sort_by_key(|(rank, _)| *rank);
+        let route = |(_, candidate): &(u64, Candidate)| {
+            let slot = self.table.rules.get(candidate.served().rule)?;
+            Some(&slot.route)
+        };
+        for ties in puts.chunk_by_mut(|one, two| one.0 == two.0) {
+            ties.sort_by(|one, two| match (route(one), route(two)) {
+                (Some(one), Some(two)) if !Arc::ptr_eq(one, two) => route_order(one, two),
+                _ => Ordering::Equal,
+            });
+        }
+    }
+
     /// Takes matches from a list, and puts others in, which are in order.
     fn merge(
         &self,
@@ -179,7 +196,7 @@ impl Work<'_, '_> {
         mut takes: Vec<Served>,
         mut puts: Vec<(u64, Candidate)>,
     ) -> Leads {
-        puts.sort_by_key(|(rank, _)| *rank);
+        self.sort(&mut puts);
         let head = known.and_then(|(parts, value)| {
             let head = parts.heads.get(value as usize)?;
             Some((head, head.candidates.of(&parts.candidates.all)))

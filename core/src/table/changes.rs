@@ -24,7 +24,7 @@ pub(super) struct Change {
     start: usize,
     length: u32,
     pub(super) what: What,
-    /// Of a match that is put: its rank. Matches of one rank come in their order.
+    /// Of a match that is put: its rank. Matches of one route and rank come in their order.
     pub(super) rank: u64,
 }
 

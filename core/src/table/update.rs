@@ -21,7 +21,7 @@ use super::routes::{Move, RuleNumbers};
 use super::texts::Texts;
 use super::{RouteTable, TableInput};
 use crate::hostname::Hostname;
-use crate::rule::precedence::{grpc_rank, http_rank, route_order};
+use crate::rule::precedence::{grpc_rank, http_rank};
 use crate::rule::{
     GrpcMatch, Listener, Matches, PathMatch, RequestMatch, Route, Routes, Rule, ValueMatch,
 };
@@ -228,8 +228,6 @@ impl<'x> Update<'x> {
         }
         // Most routes have a name and a path.
         self.changes.reserve(before.len() + 2 * after.len());
-        // Of matches that tie, those of the older route come first.
-        after.sort_by(|one, two| route_order(one.route, two.route));
         for side in &after {
             self.side(side, true);
         }
