@@ -5,8 +5,8 @@ use std::time::Duration;
 use gatepost::controller::{Controller, Resolution};
 use gatepost::resources::Resources;
 use gatepost::rule::{
-    self, Backend, Certificate, ExternalAuth, ExternalAuthProtocol, ListenerFilter, Picked, Rule,
-    SessionToken,
+    self, Backend, Certificate, EditHeaders, EditRequest, ExternalAuth, ExternalAuthProtocol,
+    ListenerFilter, Picked, Rule, SessionToken,
 };
 use gatepost::table::{Action, Head, Match, NoMatch, ResponseStep, RouteTable, Step};
 use gatepost::target::{Raw, Target};
@@ -87,7 +87,7 @@ impl Subject for Table {
             return Outcome::Refused;
         };
         let mut parts = parts(request);
-        let headers = parts.headers.clone();
+        let headers = parts.0.headers.clone();
         let head = Head {
             port: request.port,
             sni: request.sni.as_deref(),
@@ -212,14 +212,14 @@ struct Carrier<'t, 'r> {
 }
 
 impl<'t> Carrier<'t, '_> {
-    fn carry_out(mut self, parts: &mut http::request::Parts) -> Outcome {
+    fn carry_out(mut self, parts: &mut Held) -> Outcome {
         for step in self.found.steps() {
             match step {
                 // Nothing else is done of a rule with such a filter.
                 Step::Fault(_) => return self.answered(500, None),
                 Step::Cors(cors) => {
                     let method = request_method(self.request);
-                    if let Some(response) = cors.preflight(&method, &parts.headers) {
+                    if let Some(response) = cors.preflight(&method, &parts.0.headers) {
                         return Outcome::Answered {
                             rule: self.served(),
                             status: response.status().as_u16(),
@@ -260,15 +260,14 @@ impl<'t> Carrier<'t, '_> {
             self.mirror(step);
         }
         settings(self.found.rule(), &mut self.plan);
-        let host = parts.headers.remove(HOST);
+        let host = parts.0.headers.remove(HOST);
         let host = host.map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
-        let target = parts.uri.path_and_query().map(ToString::to_string);
         Outcome::Forwarded {
             rule: self.served(),
             backend: name(picked.backend),
-            target: target.unwrap_or_default(),
+            target: String::from_utf8_lossy(&parts.1).into_owned(),
             host: host.unwrap_or_default(),
-            headers: fields(&parts.headers),
+            headers: fields(&parts.0.headers),
             answer: self.answer(&picked),
             plan: self.plan,
         }
@@ -403,7 +402,45 @@ fn settings(rule: &Rule, plan: &mut Vec<String>) {
     }
 }
 
-fn parts(request: &Request) -> http::request::Parts {
+/// A request as a proxy holds it that passes on any bytes of a query: `http::Uri` holds UTF-8 only (S:query-bytes).
+struct Held(http::request::Parts, Vec<u8>);
+
+impl EditHeaders for Held {
+    fn remove(&mut self, name: &HeaderName) {
+        EditHeaders::remove(&mut self.0, name);
+    }
+
+    fn set(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.0.set(name, value);
+    }
+
+    fn append(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.0.append(name, value);
+    }
+}
+
+impl EditRequest for Held {
+    fn set_host(&mut self, host: &HeaderValue) {
+        self.0.set_host(host);
+    }
+
+    fn set_target(&mut self, path: &[u8], query: Option<&[u8]>) -> bool {
+        let held = self.0.set_target(path, query);
+        let text = query.map(|query| [path, b"?", query].concat());
+        self.1 = text.unwrap_or_else(|| path.to_vec());
+        // What is UTF-8 is held by `http` as well, and as it is.
+        match std::str::from_utf8(&self.1) {
+            Ok(text) => {
+                let uri = self.0.uri.path_and_query().map(|uri| uri.as_str());
+                assert!(held && uri == Some(text), "{uri:?} of {text}");
+            }
+            Err(_) => assert!(!held, "{:?} is no URI", self.1),
+        }
+        true
+    }
+}
+
+fn parts(request: &Request) -> Held {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     let mut headers = HeaderMap::new();
     if let Some(host) = request
@@ -420,5 +457,5 @@ fn parts(request: &Request) -> http::request::Parts {
         }
     }
     parts.headers = headers;
-    parts
+    Held(parts, Vec::new())
 }

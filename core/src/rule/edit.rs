@@ -66,8 +66,8 @@ pub trait EditHeaders {
 pub trait EditRequest: EditHeaders {
     /// Makes this the authority that the backend is asked for: `Host`, or `:authority` in HTTP/2.
     fn set_host(&mut self, host: &HeaderValue);
-    /// Makes path and query, without `?`, the target that the backend gets. False if they cannot be one: the request is
-    /// then answered with 400.
+    /// Makes path and query, without `?`, the target that the backend gets. False if it cannot hold them: the request is
+    /// then answered with 400, unless a redirect answers it (S:query-bytes).
     fn set_target(&mut self, path: &[u8], query: Option<&[u8]>) -> bool;
 }
 

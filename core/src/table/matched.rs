@@ -319,9 +319,7 @@ impl<'t> Match<'t> {
         {
             request.set_host(&value);
         }
-        if !request.set_target(target.path(), target.query()) {
-            return Action::Respond(status(StatusCode::BAD_REQUEST));
-        }
+        let held = request.set_target(target.path(), target.query());
         for step in self.steps() {
             match step {
                 Step::Fault(_) => {
@@ -334,6 +332,9 @@ impl<'t> Match<'t> {
                 Step::Rewrite(rewrite) => self.rewrite(rewrite, target, request),
                 Step::Cors(_) | Step::Authorize(_) | Step::Mirror(_) => {}
             }
+        }
+        if !held {
+            return Action::Respond(status(StatusCode::BAD_REQUEST));
         }
         Action::Forward(self.backends())
     }

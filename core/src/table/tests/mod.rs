@@ -282,3 +282,76 @@ fn the_authority_becomes_the_host() {
         );
     });
 }
+
+#[test]
+fn a_query_that_cannot_be_held_is_redirected_and_not_forwarded() {
+    let rule = |index, path, redirect| Rule {
+        filters: crate::rule::Filters {
+            redirect,
+            ..crate::rule::Filters::default()
+        }
+        .into(),
+        ..rule_of(
+            index,
+            Matches::Http(vec![request_match(prefix(path), None)]),
+        )
+    };
+    let redirect = crate::rule::Redirect {
+        scheme: None,
+        hostname: Some("new.test".into()),
+        path: None,
+        port: None,
+        status: http::StatusCode::FOUND,
+    };
+    let mut both = Route::clone(&route("r", &[], Vec::new()));
+    both.rules = vec![
+        Arc::new(rule(0, "/forwarded", None)),
+        Arc::new(rule(1, "/redirected", Some(redirect))),
+    ];
+    let table = RouteTable::build(&TableInput {
+        listeners: vec![gateway_listener(
+            "http",
+            None,
+            Protocol::Http,
+            vec![Arc::new(both)],
+        )],
+        settings: TableSettings::default(),
+    });
+    let answer = |text: &[u8]| {
+        let mut buffer = Vec::new();
+        let raw = Raw {
+            target: text,
+            authority: None,
+            hosts: &mut std::iter::once(b"a.test".as_slice()),
+            host_required: true,
+            connect: false,
+        };
+        let target = table.target(raw, &mut buffer).expect("a sound target");
+        let headers = HeaderMap::new();
+        let head = Head {
+            port: 80,
+            sni: None,
+            method: b"GET",
+            target,
+            headers: &headers,
+        };
+        let mut scratch = table.scratch();
+        let found = table.find(&head, &mut scratch).expect("the rule");
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        match found.apply(&target, &mut parts) {
+            Action::Forward(_) => (200, Vec::new()),
+            Action::Respond(response) => (
+                response.status().as_u16(),
+                response
+                    .headers()
+                    .get("location")
+                    .map(|value| value.as_bytes().to_vec())
+                    .unwrap_or_default(),
+            ),
+        }
+    };
+    assert_eq!(answer("/forwarded?q=é".as_bytes()).0, 200);
+    assert_eq!(answer(b"/forwarded?q=\xe9"), (400, Vec::new()));
+    let location = b"http://new.test/redirected?q=\xe9".to_vec();
+    assert_eq!(answer(b"/redirected?q=\xe9"), (302, location));
+}
