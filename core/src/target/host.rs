@@ -73,40 +73,66 @@ pub(super) fn parse<'r>(authority: &'r [u8], buffer: &mut Vec<u8>) -> Result<Par
         }
         return Ok(Parsed::Address(&authority[..end + 2]));
     }
-    let name = match authority.iter().position(|&b| b == b':') {
-        Some(at) if is_port(&authority[at + 1..]) => &authority[..at],
-        Some(_) => return Err(Refused::BadHost),
-        None => authority,
-    };
-    let name = name.strip_suffix(b".").unwrap_or(name);
-    let mut upper = false;
-    let mut before = b'.';
-    for &byte in name {
-        upper |= byte.is_ascii_uppercase();
-        let sound = byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'_')
-            || (byte == b'.' && before != b'.');
-        if !sound {
-            return Err(Refused::BadHost);
+    // What the bytes are, all of them, and whether a dot follows a dot, or nothing.
+    let (mut seen, mut before, mut length) = (0, DOT, 0);
+    for &byte in authority {
+        let class = CLASS[usize::from(byte)];
+        if class == COLON {
+            break;
         }
-        before = byte;
+        seen |= class | if before & class & DOT == 0 { 0 } else { OTHER };
+        before = class;
+        length += 1;
     }
-    // Also empty, or with two dots at its end.
-    if before == b'.' || name.len() > 253 {
+    let (name, port) = authority
+        .split_at_checked(length)
+        .unwrap_or((authority, b""));
+    if seen & OTHER != 0 || !port.strip_prefix(b":").is_none_or(is_port) {
         return Err(Refused::BadHost);
     }
-    if before.is_ascii_digit()
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    if name.is_empty() || name.len() > 253 {
+        return Err(Refused::BadHost);
+    }
+    if name.last().is_some_and(u8::is_ascii_digit)
         && std::str::from_utf8(name).is_ok_and(|text| text.parse::<Ipv4Addr>().is_ok())
     {
         return Ok(Parsed::Address(name));
     }
-    if !upper {
+    if seen & UPPER == 0 {
         return Ok(Parsed::Name(name));
     }
     let start = buffer.len();
     buffer.extend(name.iter().map(u8::to_ascii_lowercase));
     Ok(Parsed::Changed(start..buffer.len()))
 }
+
+/// What a byte is in the name of a host.
+const CLASS: [u8; 256] = {
+    let mut class = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        class[byte as usize] = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => LETTER,
+            b'A'..=b'Z' => UPPER,
+            b'.' => DOT,
+            b':' => COLON,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    class
+};
+/// Stands in a name as it is; so do digits, hyphens and underscores.
+const LETTER: u8 = 0;
+/// Is written small.
+const UPPER: u8 = 1;
+/// Stands between two labels, or at the end.
+const DOT: u8 = 2;
+/// Ends the name: a port follows.
+const COLON: u8 = 4;
+/// Has no place in a name.
+const OTHER: u8 = 8;
 
 /// Digits up to 65535, or nothing (RFC 3986 section 3.2.3).
 fn is_port(text: &[u8]) -> bool {

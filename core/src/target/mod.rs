@@ -129,11 +129,16 @@ impl<'r> Target<'r> {
             });
         }
         let (authority, rest) = split_authority(raw.target)?;
-        let (path, query) = match rest.iter().position(|&byte| byte == b'?') {
-            Some(at) => (&rest[..at], rest.get(at + 1..)),
+        // Nearly all paths are canonical, and end where the first byte is that may not stand in one.
+        let canonical = path::canonical_prefix(rest);
+        let others = rest.get(canonical..).unwrap_or_default();
+        let end = others.iter().position(|&byte| byte == b'?');
+        let (path, query) = match end {
+            Some(at) => (&rest[..canonical + at], others.get(at + 1..)),
             None => (rest, None),
         };
-        if query.is_some_and(|query| query.iter().any(|&b| b <= b' ' || b == b'#' || b == 0x7f)) {
+        let canonical = canonical == path.len();
+        if query.is_some_and(|query| !query::is_sound(query)) {
             return Err(Refused::BadCharacter);
         }
         // RFC 9112 section 3.2.2: the authority of the target wins, but a Host field has to be sound all the same.
@@ -154,6 +159,7 @@ impl<'r> Target<'r> {
                 buffer.push(b'/');
                 (true, false)
             }
+            _ if canonical => (false, false),
             path => (canonical_path(path, policy, buffer)?, false),
         };
         let changed_target = changed || authority.is_some();

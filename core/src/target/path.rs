@@ -58,7 +58,7 @@ pub fn canonical_path(
     if path.first() != Some(&b'/') {
         return Err(Refused::BadTarget);
     }
-    if is_canonical(path) {
+    if canonical_prefix(path) == path.len() {
         return Ok(false);
     }
     let start = out.len();
@@ -74,36 +74,48 @@ pub fn canonical_path(
     Ok(changed)
 }
 
-/// Whether nothing in the path could have to be changed: the quick test for nearly all paths.
-fn is_canonical(path: &[u8]) -> bool {
-    let mut before = 0;
-    for &byte in path {
-        if !PLAIN[usize::from(byte)] || (before == b'/' && matches!(byte, b'/' | b'.')) {
-            return false;
-        }
-        before = byte;
+/// How many bytes from the start of a path stay what they are, whatever the policy: all of nearly every path.
+///
+/// It works on blocks, without a branch for each byte, so that compilers make it a handful of vector instructions.
+pub(super) fn canonical_prefix(path: &[u8]) -> usize {
+    if path.first() != Some(&b'/') {
+        return 0;
     }
-    true
+    let rest = path.get(1..).unwrap_or_default();
+    let stays = |(&before, &byte): (&u8, &u8)| {
+        is_plain(byte) & !((before == b'/') & ((byte == b'/') | (byte == b'.')))
+    };
+    let mut whole = 0;
+    for (before, block) in path.as_chunks::<BLOCK>().0.iter().zip(rest.as_chunks().0) {
+        let block: &[u8; BLOCK] = block;
+        if !before
+            .iter()
+            .zip(block)
+            .fold(true, |all, pair| all & stays(pair))
+        {
+            break;
+        }
+        whole += BLOCK;
+    }
+    let pairs = path.iter().zip(rest).skip(whole);
+    1 + whole + pairs.take_while(|&pair| stays(pair)).count()
 }
 
+/// How many bytes are looked at together.
+const BLOCK: usize = 16;
+
 /// Bytes that stay what they are: RFC 3986's `pchar` without `%`, and the slash.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let allowed = b"/-._~!$&'()*+,;=:@";
-    let mut at = 0;
-    while at < allowed.len() {
-        plain[allowed[at] as usize] = true;
-        at += 1;
-    }
-    let mut byte = 0;
-    while byte < 128 {
-        if (byte as u8).is_ascii_alphanumeric() {
-            plain[byte] = true;
-        }
-        byte += 1;
-    }
-    plain
-};
+fn is_plain(byte: u8) -> bool {
+    let within = |first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
+    within(b'&', b';')
+        | within(b'@', b'Z')
+        | within(b'a', b'z')
+        | (byte == b'_')
+        | (byte == b'~')
+        | (byte == b'!')
+        | (byte == b'$')
+        | (byte == b'=')
+}
 
 fn decode(path: &[u8], policy: &PathPolicy, out: &mut Vec<u8>) -> Result<(), Refused> {
     let mut rest = path;
@@ -130,7 +142,7 @@ fn decode(path: &[u8], policy: &PathPolicy, out: &mut Vec<u8>) -> Result<(), Ref
                 }
             }
             b'\\' | b'#' | 0..=b' ' | 0x7f => return Err(Refused::BadCharacter),
-            &byte if PLAIN[usize::from(byte)] => out.push(byte),
+            &byte if is_plain(byte) => out.push(byte),
             &byte => encode(byte, out),
         }
     }

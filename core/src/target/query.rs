@@ -2,6 +2,15 @@
 
 use crate::bytes;
 
+/// Whether a query may be passed on as it came: no control character, space or `#`.
+pub(super) fn is_sound(query: &[u8]) -> bool {
+    let sound = |&byte: &u8| (byte > b' ') & (byte != b'#') & (byte != 0x7f);
+    // Blocks without a branch for each byte.
+    query
+        .chunks(32)
+        .all(|block| block.iter().fold(true, |all, byte| all & sound(byte)))
+}
+
 /// The parameters of a query, decoded while they are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<'q>(&'q [u8]);
