@@ -122,6 +122,10 @@ fn like_serde_json(text: &[u8], documents: &[Document]) {
     };
     if value.is_object() || value.is_array() {
         assert_eq!(documents.len(), 1);
+        // A key that stands twice is reported, and `serde_json` keeps the other value.
+        if !documents[0].duplicates().is_empty() {
+            return;
+        }
         let read_so = Document::from_json("serde_json", &value).to_json();
         assert_eq!(documents[0].to_json(), read_so);
     }
