@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,6 +56,8 @@ struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
     failed: Arc<AtomicU64>,
+    /// Held by each request while it is under way.
+    under_way: Arc<RwLock<()>>,
     tasks: Vec<thread::JoinHandle<()>>,
 }
 
@@ -66,13 +68,17 @@ impl Load {
             Arc::new(AtomicU64::new(0)),
             Arc::new(AtomicU64::new(0)),
         );
+        let under_way = Arc::new(RwLock::new(()));
         let tasks = (0..10).map(|_| {
             let (stop, sent, failed) = (stop.clone(), sent.clone(), failed.clone());
+            let under_way = under_way.clone();
             thread::spawn(move || {
                 // Fifty a second each.
                 let mut next = Instant::now();
                 while !stop.load(Ordering::SeqCst) {
+                    let guard = under_way.read().expect("no client panics");
                     let answer = request(address, "/", HOST);
+                    drop(guard);
                     sent.fetch_add(1, Ordering::SeqCst);
                     if !answer.as_ref().is_ok_and(|(status, _, body)| {
                         *status == 200 && (body == BLUE || body == GREEN)
@@ -90,7 +96,14 @@ impl Load {
             stop,
             sent,
             failed,
+            under_way,
         }
+    }
+
+    /// Does something while no request is under way.
+    fn between<T>(&self, what: impl FnOnce() -> T) -> T {
+        let _all = self.under_way.write().expect("no client panics");
+        what()
     }
 
     fn end(self) -> (u64, u64) {
@@ -219,13 +232,14 @@ fn the_walkthrough_is_served_and_no_request_fails() {
         (patched("2-weights/patch-0-100.json"), 0),
     ] {
         change(&serve, || put(folder.path(), "route.yaml", &route));
-        // Requests that were under way may still belong to the route before.
-        thread::sleep(Duration::from_millis(200));
-        let (blue_before, green_before) = (blue.count(), green.count());
+        // Counted between requests: what was under way may belong to the route before, and what overtakes another is drawn before it.
+        let counts = || load.between(|| (blue.count(), green.count()));
+        let (blue_before, green_before) = counts();
         for _ in 0..1_000 {
             assert_eq!(request(http, "/", HOST).expect("an answer").0, 200);
         }
-        let (to_blue, to_green) = (blue.count() - blue_before, green.count() - green_before);
+        let (blue_after, green_after) = counts();
+        let (to_blue, to_green) = (blue_after - blue_before, green_after - green_before);
         let all = to_blue + to_green;
         // Off by at most two in 1,000, counted over all requests of the rule.
         let (expected, allowed) = (all * share / 1_000, (2 * all).div_ceil(1_000));
