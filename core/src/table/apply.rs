@@ -17,6 +17,7 @@ use super::entry::{Entry, Leads, Packer};
 use super::grouping::{Before, Grouping};
 use super::index::{Key, NONE};
 use super::merge::{Merged, merge};
+use crate::rule::Route;
 use crate::rule::precedence::route_order;
 
 /// Changes the keys of a table that is a copy of `old` but for its rules and hosts. What is taken comes before what is put.
@@ -170,11 +171,19 @@ impl Work<'_, '_> {
             let slot = self.table.rules.get(candidate.served().rule)?;
             Some(&slot.route)
         };
+        let order = |one: Option<&Arc<Route>>, two: Option<&Arc<Route>>| match (one, two) {
+            (Some(one), Some(two)) if !Arc::ptr_eq(one, two) => route_order(one, two),
+            _ => Ordering::Equal,
+        };
         for ties in puts.chunk_by_mut(|one, two| one.0 == two.0) {
-            ties.sort_by(|one, two| match (route(one), route(two)) {
-                (Some(one), Some(two)) if !Arc::ptr_eq(one, two) => route_order(one, two),
-                _ => Ordering::Equal,
-            });
+            // Most come in order, and to see that each route is looked up once.
+            let mut routes = ties.iter().map(route);
+            let mut before = routes.next().flatten();
+            let in_order =
+                routes.all(|next| order(std::mem::replace(&mut before, next), next).is_le());
+            if !in_order {
+                ties.sort_by(|one, two| order(route(one), route(two)));
+            }
         }
     }
 
