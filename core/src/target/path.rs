@@ -97,19 +97,37 @@ pub(super) fn canonical_prefix(path: &[u8]) -> usize {
         }
         whole += BLOCK;
     }
-    let pairs = path.iter().zip(rest).skip(whole);
-    1 + whole + pairs.take_while(|&pair| stays(pair)).count()
+    let mut before = path.get(whole).copied().unwrap_or(b'/');
+    let mut length = 1 + whole;
+    for &byte in rest.get(whole..).unwrap_or_default() {
+        if !PLAIN[usize::from(byte)] || (before == b'/' && matches!(byte, b'/' | b'.')) {
+            break;
+        }
+        before = byte;
+        length += 1;
+    }
+    length
 }
+
+/// The same for one byte at a time.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        plain[byte as usize] = is_plain(byte);
+        byte += 1;
+    }
+    plain
+};
 
 /// How many bytes are looked at together.
 const BLOCK: usize = 16;
 
 /// Bytes that stay what they are: RFC 3986's `pchar` without `%`, and the slash.
-fn is_plain(byte: u8) -> bool {
-    let within = |first: u8, last: u8| byte.wrapping_sub(first) <= last - first;
-    within(b'&', b';')
-        | within(b'@', b'Z')
-        | within(b'a', b'z')
+const fn is_plain(byte: u8) -> bool {
+    (byte.wrapping_sub(b'&') <= b';' - b'&')
+        | (byte.wrapping_sub(b'@') <= b'Z' - b'@')
+        | (byte.wrapping_sub(b'a') <= b'z' - b'a')
         | (byte == b'_')
         | (byte == b'~')
         | (byte == b'!')
@@ -142,7 +160,7 @@ fn decode(path: &[u8], policy: &PathPolicy, out: &mut Vec<u8>) -> Result<(), Ref
                 }
             }
             b'\\' | b'#' | 0..=b' ' | 0x7f => return Err(Refused::BadCharacter),
-            &byte if is_plain(byte) => out.push(byte),
+            &byte if PLAIN[usize::from(byte)] => out.push(byte),
             &byte => encode(byte, out),
         }
     }
