@@ -242,6 +242,7 @@ fn find_ours<'p>(
     parents: &Parents<'p>,
     ours: &mut Ours<'p>,
 ) {
+    ours.clear();
     for reference in view.parents {
         let kind = match (reference.group(), reference.kind()) {
             (GATEWAY_GROUP, "Gateway") => Kind::Gateway,

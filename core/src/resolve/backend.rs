@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::certificate;
-use super::context::{Context, Reference};
+use super::context::Context;
+use super::destinations::Reference;
 use super::finding::{Finding, Reason};
 use super::grant;
 use super::graph::Node;

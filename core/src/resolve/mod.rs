@@ -15,16 +15,17 @@ mod certificate;
 mod class;
 mod conflict;
 mod context;
+mod destinations;
 pub mod endpoints;
 mod filter;
 pub mod finding;
-mod findings;
 mod frontend;
 mod gateway;
 mod grant;
 mod graph;
 mod listener;
 mod policy;
+mod route_findings;
 mod rule;
 mod state;
 mod telemetry;
@@ -41,7 +42,7 @@ use crate::rule::{Listener, ServicePort};
 pub use backend::Reached;
 use endpoints::Endpoints;
 use finding::{ClassFinding, GatewayFinding, ListenerSetFinding, PolicyFinding};
-pub use findings::RouteFindings;
+pub use route_findings::RouteFindings;
 pub(crate) use state::{Changed, State, Touched};
 
 /// What resolution is told besides the resources.
