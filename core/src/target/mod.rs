@@ -160,7 +160,7 @@ impl<'r> Target<'r> {
                 (true, false)
             }
             _ if canonical => (false, false),
-            path => (canonical_path(path, policy, buffer)?, false),
+            path => (path::make_canonical(path, policy, buffer)?, false),
         };
         let changed_target = changed || authority.is_some();
         let buffer: &'r [u8] = buffer;

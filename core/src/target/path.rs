@@ -55,11 +55,20 @@ pub fn canonical_path(
     policy: &PathPolicy,
     out: &mut Vec<u8>,
 ) -> Result<bool, Refused> {
+    if !path.is_empty() && canonical_prefix(path) == path.len() {
+        return Ok(false);
+    }
+    make_canonical(path, policy, out)
+}
+
+/// [`canonical_path`] of a path that is not all [`canonical_prefix`].
+pub(super) fn make_canonical(
+    path: &[u8],
+    policy: &PathPolicy,
+    out: &mut Vec<u8>,
+) -> Result<bool, Refused> {
     if path.first() != Some(&b'/') {
         return Err(Refused::BadTarget);
-    }
-    if canonical_prefix(path) == path.len() {
-        return Ok(false);
     }
     let start = out.len();
     decode(path, policy, out)?;
@@ -109,17 +118,6 @@ pub(super) fn canonical_prefix(path: &[u8]) -> usize {
     length
 }
 
-/// The same for one byte at a time.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < 128_u8 {
-        plain[byte as usize] = is_plain(byte);
-        byte += 1;
-    }
-    plain
-};
-
 /// How many bytes are looked at together.
 const BLOCK: usize = 16;
 
@@ -134,6 +132,17 @@ const fn is_plain(byte: u8) -> bool {
         | (byte == b'$')
         | (byte == b'=')
 }
+
+/// [`is_plain`], for one byte at a time.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        plain[byte as usize] = is_plain(byte);
+        byte += 1;
+    }
+    plain
+};
 
 fn decode(path: &[u8], policy: &PathPolicy, out: &mut Vec<u8>) -> Result<(), Refused> {
     let mut rest = path;
