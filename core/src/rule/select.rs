@@ -53,20 +53,19 @@ impl Backends {
     /// Backends in the order of `backendRefs`, invalid ones included: they keep their share.
     pub fn new(entries: Vec<Backend>) -> Self {
         let mut total = 0_u64;
-        let mut sums = Vec::with_capacity(if entries.len() > FEW {
-            entries.len()
-        } else {
-            0
-        });
-        for entry in &entries {
+        let running = entries.iter().map(|entry| {
             total = total.saturating_add(u64::from(entry.weight));
-            if entries.len() > FEW {
-                sums.push(total);
-            }
-        }
+            total
+        });
+        let sums = if entries.len() > FEW {
+            running.collect()
+        } else {
+            running.for_each(drop);
+            Box::default()
+        };
         Self {
             total,
-            sums: sums.into(),
+            sums,
             entries,
         }
     }
