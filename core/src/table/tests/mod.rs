@@ -88,26 +88,66 @@ fn find(
     sni: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<String, NoMatch> {
-    let mut buffer = Vec::new();
-    let mut hosts = std::iter::once(host.as_bytes());
-    let raw = Raw {
+    let asked = Asked {
         target: path.as_bytes(),
-        authority: None,
-        hosts: &mut hosts,
-        host_required: true,
-        connect: false,
-    };
-    let target = table.target(raw, &mut buffer).expect("a sound target");
-    let head = Head {
-        port: 80,
+        hosts: &[host.as_bytes()],
         sni,
-        method: b"GET",
-        target,
         headers,
+        ..Asked::default()
     };
-    table
-        .find(&head, &mut table.scratch())
-        .map(|found| found.route().name.clone())
+    asked.of(table, |found, _| {
+        found.map(|found| found.route().name.clone())
+    })
+}
+
+/// A GET to port 80.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    target: &'a [u8],
+    authority: Option<&'a [u8]>,
+    hosts: &'a [&'a [u8]],
+    sni: Option<&'a str>,
+    headers: &'a HeaderMap,
+}
+
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        static NONE: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
+        Asked {
+            target: b"/",
+            authority: None,
+            hosts: &[],
+            sni: None,
+            headers: &NONE,
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// Hands over what a table finds for it.
+    fn of<T>(
+        self,
+        table: &RouteTable,
+        with: impl FnOnce(Result<Match<'_>, NoMatch>, &Target<'_>) -> T,
+    ) -> T {
+        let mut buffer = Vec::new();
+        let raw = Raw {
+            target: self.target,
+            authority: self.authority,
+            hosts: &mut self.hosts.iter().copied(),
+            host_required: false,
+            connect: false,
+        };
+        let target = table.target(raw, &mut buffer).expect("a sound target");
+        let head = Head {
+            port: 80,
+            sni: self.sni,
+            method: b"GET",
+            target,
+            headers: self.headers,
+        };
+        with(table.find(&head, &mut table.scratch()), &target)
+    }
 }
 
 #[test]
@@ -229,27 +269,14 @@ fn the_authority_becomes_the_host() {
         settings: TableSettings::default(),
     });
     let found = |authority: Option<&[u8]>, check: &dyn Fn(&Match<'_>, &Target<'_>)| {
-        let mut buffer = Vec::new();
-        let raw = Raw {
+        let asked = Asked {
             target: b"/x?q=1",
             authority,
-            hosts: &mut std::iter::empty(),
-            host_required: false,
-            connect: false,
+            ..Asked::default()
         };
-        let target = table.target(raw, &mut buffer).expect("a sound target");
-        let headers = HeaderMap::new();
-        let head = Head {
-            port: 80,
-            sni: None,
-            method: b"GET",
-            target,
-            headers: &headers,
-        };
-        check(
-            &table.find(&head, &mut table.scratch()).expect("the rule"),
-            &target,
-        );
+        asked.of(&table, |found, target| {
+            check(&found.expect("the rule"), target)
+        });
     };
     found(Some(b"A.test:8443"), &|found, target| {
         let (mut parts, ()) = http::Request::new(()).into_parts();
@@ -317,41 +344,26 @@ fn a_query_that_cannot_be_held_is_redirected_and_not_forwarded() {
         )],
         settings: TableSettings::default(),
     });
-    let answer = |text: &[u8]| {
-        let mut buffer = Vec::new();
-        let raw = Raw {
-            target: text,
-            authority: None,
-            hosts: &mut std::iter::once(b"a.test".as_slice()),
-            host_required: true,
-            connect: false,
-        };
-        let target = table.target(raw, &mut buffer).expect("a sound target");
-        let headers = HeaderMap::new();
-        let head = Head {
-            port: 80,
-            sni: None,
-            method: b"GET",
+    let answer = |target: &[u8]| {
+        let asked = Asked {
             target,
-            headers: &headers,
+            hosts: &[b"a.test"],
+            ..Asked::default()
         };
-        let mut scratch = table.scratch();
-        let found = table.find(&head, &mut scratch).expect("the rule");
-        let (mut parts, ()) = http::Request::new(()).into_parts();
-        match found.apply(&target, &mut parts) {
-            Action::Forward(_) => (200, Vec::new()),
-            Action::Respond(response) => (
-                response.status().as_u16(),
-                response
-                    .headers()
-                    .get("location")
-                    .map(|value| value.as_bytes().to_vec())
-                    .unwrap_or_default(),
-            ),
-        }
+        asked.of(&table, |found, target| {
+            let (mut parts, ()) = http::Request::new(()).into_parts();
+            match found.expect("the rule").apply(target, &mut parts) {
+                Action::Forward(_) => (200, None),
+                Action::Respond(response) => {
+                    let location = response.headers().get("location");
+                    let location = location.map(|value| value.as_bytes().to_vec());
+                    (response.status().as_u16(), location)
+                }
+            }
+        })
     };
     assert_eq!(answer("/forwarded?q=é".as_bytes()).0, 200);
-    assert_eq!(answer(b"/forwarded?q=\xe9"), (400, Vec::new()));
+    assert_eq!(answer(b"/forwarded?q=\xe9"), (400, None));
     let location = b"http://new.test/redirected?q=\xe9".to_vec();
-    assert_eq!(answer(b"/redirected?q=\xe9"), (302, location));
+    assert_eq!(answer(b"/redirected?q=\xe9"), (302, Some(location)));
 }
