@@ -96,7 +96,9 @@ class Source:
                 if guard is not None and guard.start_byte == start:
                     return None if any(one.type == "let_condition" for one in nodes(guard)) else guard
             if genre == "MatchArm" and node.type == "match_arm" and node.start_byte == start:
-                return node.child_by_field_name("pattern")
+                pattern = node.child_by_field_name("pattern")
+                # A name takes all that is left, so no arm behind it would.
+                return None if pattern.named_child_count and pattern.named_children[0].type == "identifier" else pattern
             if genre == "FnValue" and node.type == "function_item":
                 body = node.child_by_field_name("body")
                 constant = self.text[node.start_byte : body.start_byte].split(b"fn ")[0]

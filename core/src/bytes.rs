@@ -13,9 +13,33 @@ pub(crate) fn position(text: &[u8], byte: u8) -> Option<usize> {
             return Some(number * 8 + found.trailing_zeros() as usize / 8);
         }
     }
-    let at = text.len() - rest.len();
-    let found = rest.iter().position(|&one| one == byte)?;
-    Some(at + found)
+    match text.last_chunk() {
+        // The last word overlaps the one before, where the byte is not.
+        Some(last) if !rest.is_empty() => {
+            let found = equal(u64::from_le_bytes(*last), byte);
+            (found != 0).then(|| text.len() - 8 + found.trailing_zeros() as usize / 8)
+        }
+        _ => rest.iter().position(|&one| one == byte),
+    }
+}
+
+/// Whether one of two bytes stands in `text`.
+#[inline]
+pub(crate) fn has_either(text: &[u8], [one, two]: [u8; 2]) -> bool {
+    let in_word = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        equal(word, one) | equal(word, two)
+    };
+    match text.last_chunk() {
+        Some(last) => {
+            let (words, _) = text.as_chunks();
+            words
+                .iter()
+                .fold(in_word(last), |found, word| found | in_word(word))
+                != 0
+        }
+        None => text.iter().any(|&byte| byte == one || byte == two),
+    }
 }
 
 /// The places of a byte among sixteen neighbours, or fewer at the end of a text.
@@ -121,6 +145,10 @@ mod tests {
             let left: u32 = blocks(&text, byte).map(|block| block.left()).sum();
             prop_assert_eq!(left as usize, expected.len());
             prop_assert_eq!(position(&text, byte), expected.first().copied());
+            for other in [b'/', byte, b'b'] {
+                let has = text.contains(&byte) || text.contains(&other);
+                prop_assert_eq!(has_either(&text, [byte, other]), has);
+            }
             prop_assert_eq!(found, expected);
         }
     }

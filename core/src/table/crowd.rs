@@ -25,7 +25,7 @@ pub(super) const WALKED: usize = 8;
 /// The subjects by which a path's candidates are filed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Crowd {
-    /// Their numbers.
+    /// Their numbers: those by which earlier matches are filed first.
     pub(super) subjects: Vec<u32>,
     /// How many candidates were left when it was last tried to file them.
     settled: u32,
@@ -74,7 +74,7 @@ impl Filed {
 }
 
 /// A subject of a crowd.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Subject {
     /// `None` where no crowd has this number.
     pub(super) filed: Option<Filed>,
@@ -82,13 +82,31 @@ pub(super) struct Subject {
     pub(super) longest: usize,
     /// How many candidates are filed by it.
     pub(super) count: u32,
+    /// The ranks of the earliest and the latest that were ever filed: what is found by one subject need not be held against
+    /// what is filed by another one if all of that ranks behind.
+    pub(super) earliest: u64,
+    latest: u64,
+}
+
+impl Default for Subject {
+    fn default() -> Self {
+        Subject {
+            filed: None,
+            longest: 0,
+            count: 0,
+            earliest: u64::MAX,
+            latest: 0,
+        }
+    }
 }
 
 impl Subject {
     /// One candidate more is filed, by a value of so many bytes.
-    pub(super) fn add(&mut self, length: usize) {
+    pub(super) fn add(&mut self, length: usize, rank: u64) {
         self.count += 1;
         self.longest = self.longest.max(length);
+        self.earliest = self.earliest.min(rank);
+        self.latest = self.latest.max(rank);
     }
 }
 
@@ -101,12 +119,20 @@ impl RouteTable {
         request: &mut Request<'_, '_>,
     ) -> Option<Served> {
         let mut best = found;
+        // Whatever was found by a subject ranks no later than this. The rule itself would say more, but lies in far memory.
+        let mut latest = u64::MAX;
         for &number in &crowd.subjects {
             let Some(subject) = self.subjects.get(number) else {
                 continue;
             };
+            if latest < subject.earliest {
+                continue;
+            }
             if let Some((parts, value)) = self.filed(number, subject, request) {
                 let found = self.first_of(parts, value, request);
+                if found.is_some() {
+                    latest = latest.min(subject.latest);
+                }
                 best = self.earlier(best, found);
             }
         }

@@ -50,7 +50,7 @@ impl Work<'_, '_> {
             let wanted = chosen.as_ref().and_then(|value| {
                 let (count, number) = counts.get_mut(value.subject)?;
                 let by = asked.subjects.get(value.subject)?;
-                (*count > 2 || *number != NONE).then_some((value, *by, number))
+                (*count > 1 || *number != NONE).then_some((value, *by, number))
             });
             let Some((value, by, number)) = wanted else {
                 rest.push(*candidate);
@@ -67,9 +67,9 @@ impl Work<'_, '_> {
             if subject.filed.is_none() {
                 subject.filed = by.filed();
             }
-            subject.add(value.text.len());
-            table.longest_value = table.longest_value.max(value.text.len());
             let served = candidate.served();
+            subject.add(value.text.len(), rules.rank(served));
+            table.longest_value = table.longest_value.max(value.text.len());
             let slot = rules.get(served.rule);
             let left = slot.and_then(|slot| conditions::count(&slot.rule.matches, served.position));
             // Who asks for nothing else fits every request that has the value.
@@ -81,6 +81,8 @@ impl Work<'_, '_> {
             let key = key(&table.hasher, value.hash, Kind::Value, *number, value.text);
             self.filed.push(&key, What::Put(put), 0);
         }
+        let earliest = |number: &u32| subjects.get(*number).map(|subject| subject.earliest);
+        crowd.subjects.sort_by_key(earliest);
         rest
     }
 
@@ -121,9 +123,9 @@ impl Work<'_, '_> {
         let put = Candidate::new(served, Candidate::whole());
         self.filed.push(&key, What::Put(put), 0);
         table.longest_value = table.longest_value.max(value.len());
-        let length = value.len();
+        let (length, rank) = (value.len(), table.rules.rank(served));
         if let Some(subject) = table.subjects.get_mut(number) {
-            subject.add(length);
+            subject.add(length, rank);
         }
         true
     }

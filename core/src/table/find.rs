@@ -149,12 +149,9 @@ impl RouteTable {
         let table = self.listener_table(listener).ok_or(NoMatch::NotFound)?;
         let mut request = Request { head, scratch };
         let mut grpc = None;
-        let found = table.hosts.of(&self.dictionary, &self.hasher, name, hash);
         // The next less specific host gets its turn when no rule of a host matches.
-        for number in found {
-            let Some(host) = self.hosts.get(number) else {
-                continue;
-            };
+        let in_host = |number| {
+            let host = self.hosts.get(number)?;
             let by_grpc = if host.has_grpc()
                 && *grpc.get_or_insert_with(|| is_grpc(head.method, head.headers))
             {
@@ -162,12 +159,13 @@ impl RouteTable {
             } else {
                 None
             };
-            let found = by_grpc.or_else(|| self.first_http(number, host, &mut request));
-            if let Some(served) = found {
-                return self.matched(number, table, served).ok_or(NoMatch::NotFound);
-            }
-        }
-        Err(NoMatch::NotFound)
+            let served = by_grpc.or_else(|| self.first_http(number, host, &mut request))?;
+            self.matched(number, table, served)
+        };
+        table
+            .hosts
+            .first(&self.dictionary, &self.hasher, name, hash, in_host)
+            .ok_or(NoMatch::NotFound)
     }
 
     #[inline]

@@ -49,7 +49,9 @@ impl Hasher {
     /// The hash of a text in a scope, such as a path below a host.
     #[inline]
     pub(super) fn scoped(&self, text: u64, scope: u32) -> u64 {
-        fold(text ^ u64::from(scope), self.scope)
+        // Hosts are numbered one after the other and have paths in common: their numbers are spread over all bits, or the
+        // products would lie at equal distances, and several such rows crowd together.
+        fold(text ^ u64::from(scope).wrapping_mul(PI[0]), self.scope)
     }
 }
 

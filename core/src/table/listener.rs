@@ -115,7 +115,7 @@ impl RouteTable {
         let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
         let names = &*self.ports;
         let most_specific = |kind: &Names, name: Option<&[u8]>, hash: u64| {
-            kind.of(names, &self.hasher, name, hash).next()
+            kind.first(names, &self.hasher, name, hash, Some)
         };
         let number = most_specific(&port.web, host, hash).ok_or(NoMatch::NotFound)?;
         if port.https.is_empty() || self.protocol(number) != Some(Protocol::Https) {
@@ -149,8 +149,8 @@ impl RouteTable {
         let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
         let name = sni.map(str::as_bytes);
         let hash = self.hasher.text(name.unwrap_or_default());
-        let mut found = port.tls.of(&*self.ports, &self.hasher, name, hash);
-        let number = found.next().ok_or(NoMatch::NotFound)?;
+        let found = port.tls.first(&*self.ports, &self.hasher, name, hash, Some);
+        let number = found.ok_or(NoMatch::NotFound)?;
         let table = self.listener_table(number);
         let table = table.ok_or(NoMatch::NotFound)?;
         let passes = |tls: &crate::rule::ListenerTls| tls.mode == TlsMode::Passthrough;
@@ -181,8 +181,8 @@ impl RouteTable {
 
     fn find_port(&self, port: u16, kind: fn(&Port) -> &Names) -> Result<&Backends, NoMatch> {
         let port = self.ports.port(port).ok_or(NoMatch::NotFound)?;
-        let mut found = kind(port).of(&*self.ports, &self.hasher, None, 0);
-        let number = found.next().ok_or(NoMatch::NotFound)?;
+        let found = kind(port).first(&*self.ports, &self.hasher, None, 0, Some);
+        let number = found.ok_or(NoMatch::NotFound)?;
         let table = self.listener_table(number);
         let table = table.ok_or(NoMatch::NotFound)?;
         self.connection(table, None, 0).ok_or(NoMatch::NotFound)
@@ -195,14 +195,15 @@ impl RouteTable {
         name: Option<&[u8]>,
         hash: u64,
     ) -> Option<&Backends> {
-        let mut hosts = table.hosts.of(&self.dictionary, &self.hasher, name, hash);
-        let served = hosts.find_map(|host| {
-            let hash = self.hasher.text(b"");
-            let key = key(&self.hasher, hash, Kind::Connection, host, b"");
-            let (parts, value) = self.dictionary.find(&key)?;
-            // The first is the one of the oldest route.
-            parts.candidates.first(value)
-        })?;
+        let served = table
+            .hosts
+            .first(&self.dictionary, &self.hasher, name, hash, |host| {
+                let hash = self.hasher.text(b"");
+                let key = key(&self.hasher, hash, Kind::Connection, host, b"");
+                let (parts, value) = self.dictionary.find(&key)?;
+                // The first is the one of the oldest route.
+                parts.candidates.first(value)
+            })?;
         Some(&self.rules.get(served.rule)?.rule.backends)
     }
 

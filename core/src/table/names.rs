@@ -36,26 +36,45 @@ impl Names {
         self.any == NONE && !self.exact && self.suffixes == 0
     }
 
-    /// The numbers of the names that mean a host, the most specific first. `hash` is that of the host.
+    /// Asks for the numbers of the names that mean a host, the most specific first, until one of them has an answer. `hash` is
+    /// that of the host.
     #[inline]
-    pub(super) fn of<'t, F: Find>(
-        &'t self,
-        index: &'t F,
-        hasher: &'t Hasher,
-        host: Option<&'t [u8]>,
+    pub(super) fn first<R>(
+        &self,
+        index: &impl Find,
+        hasher: &Hasher,
+        host: Option<&[u8]>,
         hash: u64,
-    ) -> Found<'t, F> {
-        Found {
-            names: self,
-            index,
-            hasher,
-            host: host.unwrap_or_default(),
-            hash,
-            next: match host {
-                Some(_) if self.exact => Step::Exact,
-                Some(_) if self.suffixes != 0 => Step::Suffix(1),
-                _ => Step::Any,
-            },
+        mut ask: impl FnMut(u32) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(host) = host {
+            let mut named = |hash, name| {
+                let number = index.number(&Key::new(hasher, hash, self.scope, name))?;
+                ask(number)
+            };
+            if self.exact
+                && let Some(answer) = named(hash, host)
+            {
+                return Some(answer);
+            }
+            if self.suffixes != 0 {
+                for dots in bytes::blocks(host, b'.') {
+                    // A wildcard stands for at least one label.
+                    for at in dots.filter(|&at| at > 0) {
+                        let suffix = host.get(at..).unwrap_or_default();
+                        if self.suffixes & bit(suffix.len()) != 0
+                            && let Some(answer) = named(hasher.text(suffix), suffix)
+                        {
+                            return Some(answer);
+                        }
+                    }
+                }
+            }
+        }
+        if self.any == NONE {
+            None
+        } else {
+            ask(self.any)
         }
     }
 
@@ -96,71 +115,4 @@ pub(super) fn text(name: &Hostname) -> &[u8] {
 /// The bit of a suffix's length: 64 of them.
 pub(super) fn bit(length: usize) -> u64 {
     1 << (length % 64)
-}
-
-/// See [`Names::of`].
-#[derive(Debug)]
-pub(super) struct Found<'t, F> {
-    names: &'t Names,
-    index: &'t F,
-    hasher: &'t Hasher,
-    host: &'t [u8],
-    hash: u64,
-    next: Step,
-}
-
-#[derive(Debug)]
-enum Step {
-    Exact,
-    /// The suffix at the first dot from here on. A wildcard stands for at least one label, so it starts at 1.
-    Suffix(usize),
-    Any,
-    Done,
-}
-
-impl<F: Find> Iterator for Found<'_, F> {
-    type Item = u32;
-
-    #[inline]
-    fn next(&mut self) -> Option<u32> {
-        loop {
-            match self.next {
-                Step::Exact => {
-                    self.next = if self.names.suffixes == 0 {
-                        Step::Any
-                    } else {
-                        Step::Suffix(1)
-                    };
-                    let key = Key::new(self.hasher, self.hash, self.names.scope, self.host);
-                    if let Some(number) = self.index.number(&key) {
-                        return Some(number);
-                    }
-                }
-                Step::Suffix(from) => {
-                    let rest = self.host.get(from..).unwrap_or_default();
-                    let Some(at) = bytes::position(rest, b'.') else {
-                        self.next = Step::Any;
-                        continue;
-                    };
-                    self.next = Step::Suffix(from + at + 1);
-                    let suffix = rest.get(at..).unwrap_or_default();
-                    if self.names.suffixes & bit(suffix.len()) == 0 {
-                        continue;
-                    }
-                    let hash = self.hasher.text(suffix);
-                    let key = Key::new(self.hasher, hash, self.names.scope, suffix);
-                    if let Some(number) = self.index.number(&key) {
-                        return Some(number);
-                    }
-                }
-                Step::Any => {
-                    self.next = Step::Done;
-                    if self.names.any != NONE {
-                        return Some(self.names.any);
-                    }
-                }
-                Step::Done => return None,
-            }
-        }
-    }
 }

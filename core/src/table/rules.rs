@@ -64,7 +64,8 @@ impl Rules {
         }
     }
 
-    fn rank(&self, served: Served) -> u64 {
+    /// Which of the matches that compete comes first, before the routes' own order: the lesser.
+    pub(super) fn rank(&self, served: Served) -> u64 {
         let position = usize::from(served.position);
         let slot = self.get(served.rule);
         let rank = slot.and_then(|slot| match &slot.rule.matches {

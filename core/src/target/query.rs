@@ -23,13 +23,27 @@ impl<'q> Query<'q> {
 
     /// The first value of a name, still encoded. Both are compared decoded: `+` is a space, bad escapes stay literal.
     pub fn first(self, name: &[u8]) -> Option<&'q [u8]> {
-        let escaped = !Query::is_literal(self.0);
+        let query = self.0;
+        if !Query::is_literal(query) {
+            return self.first_decoded(name);
+        }
+        // Nearly all queries write their names as they are.
+        let mut start = 0;
+        for ends in bytes::blocks(query, b'&') {
+            for end in ends {
+                let found = value_of(query.get(start..end)?, name);
+                if found.is_some() {
+                    return found;
+                }
+                start = end + 1;
+            }
+        }
+        value_of(query.get(start..)?, name)
+    }
+
+    fn first_decoded(self, name: &[u8]) -> Option<&'q [u8]> {
         self.pairs()
-            .find(|(key, _)| {
-                // Nearly all queries write names as they are.
-                *key == name && Query::is_literal(key)
-                    || escaped && !Query::is_literal(key) && values_equal(key, name)
-            })
+            .find(|(key, _)| values_equal(key, name))
             .map(|(_, value)| value)
     }
 
@@ -51,7 +65,7 @@ impl<'q> Query<'q> {
 
     /// Whether an encoded value stands for its own bytes.
     pub fn is_literal(value: &[u8]) -> bool {
-        bytes::position(value, b'%').is_none() && bytes::position(value, b'+').is_none()
+        !bytes::has_either(value, [b'%', b'+'])
     }
 
     /// The bytes that an encoded value stands for.
@@ -87,6 +101,19 @@ fn cut(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
         }
         None => (text, b""),
     }
+}
+
+/// The value of a pair in which nothing is encoded, if its name is this one.
+#[inline]
+fn value_of<'q>(pair: &'q [u8], name: &[u8]) -> Option<&'q [u8]> {
+    // What ends the name is seen before its bytes are compared.
+    let (key, value) = pair.split_at_checked(name.len())?;
+    let value = match value.split_first() {
+        None if !pair.is_empty() => value,
+        Some((b'=', value)) => value,
+        _ => return None,
+    };
+    (key == name && bytes::position(name, b'=').is_none()).then_some(value)
 }
 
 /// Whether an encoded value stands for these bytes.
