@@ -36,7 +36,8 @@ whole has the rules with their routes, matches and backends in it.
 ### Picking a backend
 
 The worst difference from the exact share is that of any backend in any of 50 windows of 1,000 picks, one after the other. `rand` and
-`rand_distr` draw from a small generator; `made anew` builds the index for each pick, as some proxies do.
+`rand_distr` draw from a small generator; `made anew` builds the index for each pick, as some proxies do. Tickets that
+threads share cost an atomic addition; those of a thread's own (`Tickets::draw_mut`) do not.
 
 ";
     out += &picks(&of("pick"));

@@ -21,11 +21,14 @@ pub(crate) fn measure(arguments: &Arguments) {
     for count in [2, 10, 100] {
         let weights = weights(count);
         let backends = backends(count);
-        let tickets = Tickets::new(1);
-        let gatepost = || match backends.pick(tickets.draw()) {
+        let pick = |ticket| match backends.pick(ticket) {
             Err(NoBackend::Invalid { index, .. }) => usize::from(index),
             _ => unreachable!("no backend is valid, and one is picked"),
         };
+        let mut own = Tickets::new(1);
+        let own = || pick(own.draw_mut());
+        let shared = Tickets::new(1);
+        let shared = || pick(shared.draw());
         let kept = WeightedIndex::new(&weights).expect("weights are sound");
         let mut rng = SmallRng::seed_from_u64(1);
         let kept = || kept.sample(&mut rng);
@@ -38,7 +41,8 @@ pub(crate) fn measure(arguments: &Arguments) {
         let mut rng = SmallRng::seed_from_u64(1);
         let alias = || alias.sample(&mut rng);
         let subjects = vec![
-            subject("gatepost, Tickets and pick", &weights, gatepost),
+            subject("gatepost, Tickets of the thread's own", &weights, own),
+            subject("gatepost, Tickets that threads share", &weights, shared),
             subject("rand, WeightedIndex", &weights, kept),
             subject("rand, WeightedIndex made anew", &weights, rebuilt),
             subject("rand_distr, WeightedAliasIndex", &weights, alias),

@@ -151,6 +151,7 @@ fn decided(winner: &Candidate<'_>, loser: &Candidate<'_>) -> Option<PrecedenceSt
         match &one.rule.matches {
             Matches::Http(matches) => {
                 let one = &matches[one.position];
+                let asked = &one.conditions;
                 let path = match &one.path {
                     PathMatch::Exact(path) => (3, path.len()),
                     PathMatch::Pattern(pattern) => (2, pattern.as_str().len()),
@@ -159,9 +160,9 @@ fn decided(winner: &Candidate<'_>, loser: &Candidate<'_>) -> Option<PrecedenceSt
                 (
                     path,
                     (0, 0),
-                    usize::from(one.method.is_some()),
-                    one.headers.len(),
-                    one.query.len(),
+                    usize::from(asked.method.is_some()),
+                    asked.headers.len(),
+                    asked.query.len(),
                 )
             }
             Matches::Grpc(matches) => {
@@ -226,6 +227,7 @@ fn truly(reason: &str, candidate: &Candidate<'_>, head: &Head<'_>) -> bool {
             PathMatch::Pattern(_) => true,
         };
     }
+    let one = &one.conditions;
     if reason.starts_with("method:") {
         let method = one.method.as_ref().map(|method| method.as_str().as_bytes());
         return method.is_some_and(|method| method != head.method);

@@ -273,7 +273,7 @@ impl<'r> Asked<'r> {
             target: &target,
             pinned,
             retry: rule.retry.as_deref(),
-            timeouts: rule.timeouts,
+            timeouts: *rule.timeouts,
             start: self.start,
         };
         let arrived = forward::send(&plane.pool, order).await?;

@@ -8,7 +8,7 @@ use gatepost::key::{Kind, NamespacedName, ObjectKey};
 use gatepost::pattern::{Pattern, PatternLimits};
 use gatepost::rule::{
     Backends, GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch, Rare,
-    RequestMatch, Route, Routes, Rule, Timeouts, ValueMatch,
+    RequestConditions, RequestMatch, Route, Routes, Rule, ValueMatch,
 };
 use gatepost::table::{Head, RouteTable, Scratch, TableInput, TableSettings};
 use gatepost::target::{PathPolicy, Raw, Target};
@@ -185,13 +185,15 @@ fn compile(index: u16, rule: &ShapeRule) -> Rule {
     let one = RequestMatch {
         index: 0,
         path,
-        method: rule
-            .method
-            .map(|method| Method::from_bytes(method.as_bytes()).expect("a token")),
-        headers: headers.collect(),
-        query: query.collect(),
+        conditions: Rare::from(RequestConditions {
+            method: rule
+                .method
+                .map(|method| Method::from_bytes(method.as_bytes()).expect("a token")),
+            headers: headers.collect(),
+            query: query.collect(),
+        }),
     };
-    plain(index, Matches::Http(vec![one]))
+    plain(index, Matches::Http([one].into()))
 }
 
 /// A method of a gRPC service: the two elements of the path.
@@ -207,7 +209,7 @@ fn compile_grpc(index: u16, rule: &ShapeRule) -> Rule {
         method: name(method),
         headers: Vec::new(),
     };
-    plain(index, Matches::Grpc(vec![one]))
+    plain(index, Matches::Grpc([one].into()))
 }
 
 fn plain(index: u16, matches: Matches) -> Rule {
@@ -217,7 +219,7 @@ fn plain(index: u16, matches: Matches) -> Rule {
         matches,
         filters: Rare::default(),
         backends: Backends::default(),
-        timeouts: Timeouts::default(),
+        timeouts: Rare::default(),
         retry: None,
         session: None,
     }

@@ -16,6 +16,7 @@ pub fn match_of(candidate: &Candidate<'_>) -> String {
         Matches::Http(matches) => {
             if let Some(one) = matches.get(candidate.position) {
                 parts.push(format!("path {}", path(&one.path)));
+                let one = &one.conditions;
                 parts.extend(one.method.iter().map(|method| format!("method {method}")));
                 parts.extend(
                     one.headers

@@ -2,7 +2,7 @@
 
 use super::candidates::{Candidate, candidates};
 use super::describe;
-use crate::rule::{Listener, Matches, PathMatch, PrecedenceStep, RequestMatch};
+use crate::rule::{Listener, Matches, PathMatch, PrecedenceStep, RequestConditions, RequestMatch};
 use crate::table::{
     Head, Match, NoMatch, Predicate, RouteTable, each, first_failure, first_grpc_failure, is_grpc,
 };
@@ -135,31 +135,32 @@ fn failures(candidate: &Candidate<'_>, head: &Head<'_>) -> Vec<String> {
 /// A match for each thing that a match asks for, everything else as the request has it.
 fn parts(one: &RequestMatch, head: &Head<'_>) -> Vec<RequestMatch> {
     let path = PathMatch::Exact(head.target.path().into());
-    let free = RequestMatch {
+    let asks = |path: &PathMatch, conditions: RequestConditions| RequestMatch {
         index: 0,
-        path,
-        method: None,
-        headers: Vec::new(),
-        query: Vec::new(),
+        path: path.clone(),
+        conditions: conditions.into(),
     };
-    let mut parts = vec![RequestMatch {
-        path: one.path.clone(),
-        ..free.clone()
-    }];
-    if one.method.is_some() {
-        parts.push(RequestMatch {
-            method: one.method.clone(),
-            ..free.clone()
-        });
-    }
-    parts.extend(one.headers.iter().map(|header| RequestMatch {
+    let mut parts = vec![asks(&one.path, RequestConditions::default())];
+    let RequestConditions {
+        method,
+        headers,
+        query,
+    } = &*one.conditions;
+    let nothing = RequestConditions::default;
+    let mut asked = Vec::new();
+    asked.extend(method.iter().map(|method| RequestConditions {
+        method: Some(method.clone()),
+        ..nothing()
+    }));
+    asked.extend(headers.iter().map(|header| RequestConditions {
         headers: vec![header.clone()],
-        ..free.clone()
+        ..nothing()
     }));
-    parts.extend(one.query.iter().map(|parameter| RequestMatch {
+    asked.extend(query.iter().map(|parameter| RequestConditions {
         query: vec![parameter.clone()],
-        ..free.clone()
+        ..nothing()
     }));
+    parts.extend(asked.into_iter().map(|one| asks(&path, one)));
     parts
 }
 

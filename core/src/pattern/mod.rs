@@ -47,9 +47,11 @@ impl Default for PatternLimits {
 /// # Ok::<(), gatepost::pattern::InvalidPattern>(())
 /// ```
 #[derive(Clone)]
-pub struct Pattern {
-    text: Arc<str>,
-    parsed: Arc<Hir>,
+pub struct Pattern(Arc<Parts>);
+
+struct Parts {
+    text: Box<str>,
+    parsed: Hir,
     automaton: Arc<Automaton>,
 }
 
@@ -108,53 +110,53 @@ impl Pattern {
             };
             invalid(format!("the regular expression `{shown}` {cause}"))
         })?;
-        Ok(Pattern {
+        Ok(Pattern(Arc::new(Parts {
             text: text.into(),
-            parsed: Arc::new(parsed),
+            parsed,
             automaton: Arc::new(automaton),
-        })
+        })))
     }
 
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The parsed form, not anchored.
     pub(crate) fn parsed(&self) -> &Hir {
-        &self.parsed
+        &self.0.parsed
     }
 
     /// Its own automaton.
     pub(crate) fn automaton(&self) -> &Arc<Automaton> {
-        &self.automaton
+        &self.0.automaton
     }
 
     /// Whether the whole value matches. One step for each byte; allocates nothing.
     pub fn matches(&self, value: &[u8]) -> bool {
-        self.automaton.is_match(value)
+        self.0.automaton.is_match(value)
     }
 
     /// Starts to match a value that comes in pieces.
     pub(crate) fn run(&self) -> Run<'_> {
-        self.automaton.start(b"", 0)
+        self.0.automaton.start(b"", 0)
     }
 
     /// Bytes that it holds.
     pub fn memory(&self) -> usize {
-        self.text.len() + self.automaton.memory()
+        self.0.text.len() + self.0.automaton.memory()
     }
 }
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Pattern").field(&self.text).finish()
+        f.debug_tuple("Pattern").field(&self.0.text).finish()
     }
 }
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
     }
 }
 

@@ -24,8 +24,8 @@ use crate::key::ObjectKey;
 use crate::pattern::Pattern;
 use crate::rule::{
     Backend, BackendFilters, Backends, Filters, GrpcMatch, HeaderMatch, Matches, PathMatch,
-    QueryMatch, Rare, RequestMatch, Retry, Rule, SessionPersistence, SessionToken, Timeouts,
-    ValueMatch,
+    QueryMatch, Rare, RequestConditions, RequestMatch, Retry, Rule, SessionPersistence,
+    SessionToken, Timeouts, ValueMatch,
 };
 use crate::target::{PathPolicy, canonical_path};
 
@@ -118,10 +118,10 @@ impl Compiler<'_, '_> {
         Ok(Rule {
             index,
             name: rule.name.as_deref().map(Arc::from),
-            matches: Matches::Http(matches),
+            matches: Matches::Http(matches.into()),
             backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), at)?,
             filters: filters.into(),
-            timeouts: timeouts(rule.timeouts.as_ref(), at)?,
+            timeouts: timeouts(rule.timeouts.as_ref(), at)?.into(),
             retry: rule
                 .retry
                 .as_ref()
@@ -154,10 +154,10 @@ impl Compiler<'_, '_> {
         Ok(Rule {
             index,
             name: rule.name.as_deref().map(Arc::from),
-            matches: Matches::Grpc(matches),
+            matches: Matches::Grpc(matches.into()),
             backends: self.backends(rule.backend_refs.as_deref().unwrap_or_default(), at)?,
             filters: filters.into(),
-            timeouts: Timeouts::default(),
+            timeouts: Rare::default(),
             retry: None,
             session: rule
                 .session_persistence
@@ -179,7 +179,7 @@ impl Compiler<'_, '_> {
             matches: Matches::Connection,
             backends: Backends::new(backends.collect()),
             filters: Rare::default(),
-            timeouts: Timeouts::default(),
+            timeouts: Rare::default(),
             retry: None,
             session: None,
         })
@@ -299,9 +299,11 @@ impl Compiler<'_, '_> {
         Ok(RequestMatch {
             index,
             path: self.path(one, at)?,
-            method: method.transpose()?,
-            headers: self.headers(one.headers.as_deref().unwrap_or_default(), at)?,
-            query: self.query(one.query_params.as_deref().unwrap_or_default(), at)?,
+            conditions: Rare::from(RequestConditions {
+                method: method.transpose()?,
+                headers: self.headers(one.headers.as_deref().unwrap_or_default(), at)?,
+                query: self.query(one.query_params.as_deref().unwrap_or_default(), at)?,
+            }),
         })
     }
 

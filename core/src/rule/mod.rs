@@ -44,7 +44,9 @@ pub use mirror::Mirror;
 pub use precedence::{Precedence, PrecedenceStep};
 pub use rare::{Empty, Rare};
 pub use redirect::{Origin, Redirect};
-pub use request::{HeaderMatch, PathMatch, QueryMatch, RequestMatch, ValueMatch};
+pub use request::{
+    HeaderMatch, PathMatch, QueryMatch, RequestConditions, RequestMatch, ValueMatch,
+};
 pub use retry::{Retry, RetryBudget, Timeouts};
 pub use rewrite::{PathModifier, Rewrite};
 pub use routes::Routes;
@@ -86,7 +88,7 @@ pub struct Rule {
     /// Where it goes.
     pub backends: Backends,
     /// `rules[].timeouts`.
-    pub timeouts: Timeouts,
+    pub timeouts: Rare<Timeouts>,
     /// `rules[].retry`.
     pub retry: Option<Box<Retry>>,
     /// `rules[].sessionPersistence` (deprecated upstream in 1.7, still honoured).
@@ -97,9 +99,9 @@ pub struct Rule {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Matches {
     /// HTTPRoute. Never empty: without `matches` a rule holds one prefix match of `/`.
-    Http(Vec<RequestMatch>),
+    Http(Box<[RequestMatch]>),
     /// GRPCRoute. Never empty: without `matches` a rule holds one match that asks for nothing.
-    Grpc(Vec<GrpcMatch>),
+    Grpc(Box<[GrpcMatch]>),
     /// TLSRoute, TCPRoute, UDPRoute: the listener and the route's hostnames say everything.
     Connection,
 }
@@ -114,7 +116,12 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn a_rule_takes_little_room() {
-        assert!(size_of::<Rule>() <= 160, "{}", size_of::<Rule>());
+        assert!(size_of::<Rule>() <= 112, "{}", size_of::<Rule>());
+        assert!(
+            size_of::<RequestMatch>() <= 40,
+            "{}",
+            size_of::<RequestMatch>()
+        );
         assert!(size_of::<Backend>() <= 32, "{}", size_of::<Backend>());
     }
 }

@@ -119,6 +119,7 @@ pub(crate) fn http_rank(one: &RequestMatch) -> u64 {
         PathMatch::Pattern(pattern) => most(pattern.as_str().len(), u32::MAX),
         PathMatch::Exact(_) | PathMatch::Prefix(_) => 0,
     };
+    let one = &one.conditions;
     pattern << 32
         | u64::from(one.method.is_none()) << 31
         | most(one.headers.len(), 0x7fff) << 16
@@ -196,9 +197,10 @@ impl<'r> Precedence<'r> {
             PathMatch::Pattern(pattern) => (Reverse(2), Reverse(pattern.as_str().len())),
             PathMatch::Prefix(prefix) => (Reverse(1), Reverse(prefix.len())),
         };
-        self.method = Reverse(one.method.is_some());
-        self.headers = Reverse(one.headers.len());
-        self.query = Reverse(one.query.len());
+        let asked = &one.conditions;
+        self.method = Reverse(asked.method.is_some());
+        self.headers = Reverse(asked.headers.len());
+        self.query = Reverse(asked.query.len());
         self.matching = one.index;
     }
 

@@ -2,6 +2,7 @@
 
 use http::{HeaderName, Method};
 
+use super::rare::{Empty, Rare};
 use crate::pattern::Pattern;
 
 /// One entry of `HTTPRouteRule.matches`: all of it has to hold.
@@ -11,12 +12,30 @@ pub struct RequestMatch {
     pub index: u16,
     /// `path`.
     pub path: PathMatch,
+    /// What it asks for besides.
+    pub conditions: Rare<RequestConditions>,
+}
+
+/// What an HTTPRoute match asks for besides its path.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestConditions {
     /// `method`.
     pub method: Option<Method>,
     /// `headers`, at most one entry a name: of duplicates only the first counts.
     pub headers: Vec<HeaderMatch>,
     /// `queryParams`, at most one entry a name: of duplicates only the first counts.
     pub query: Vec<QueryMatch>,
+}
+
+impl Empty for RequestConditions {
+    fn empty() -> &'static Self {
+        static EMPTY: RequestConditions = RequestConditions {
+            method: None,
+            headers: Vec::new(),
+            query: Vec::new(),
+        };
+        &EMPTY
+    }
 }
 
 /// `HTTPPathMatch`, with its value in canonical form (see [`crate::target`]).

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::rare::Empty;
+
 /// `backoff` where the route names none: short enough that a second attempt fits into half a second.
 const BASE: Duration = Duration::from_millis(25);
 /// Pauses grow up to this multiple of the base.
@@ -14,6 +16,16 @@ pub struct Timeouts {
     pub request: Option<Duration>,
     /// `backendRequest`: each attempt.
     pub backend_request: Option<Duration>,
+}
+
+impl Empty for Timeouts {
+    fn empty() -> &'static Self {
+        static EMPTY: Timeouts = Timeouts {
+            request: None,
+            backend_request: None,
+        };
+        &EMPTY
+    }
 }
 
 /// `HTTPRouteRetry`.

@@ -29,7 +29,7 @@ pub(super) fn count(matches: &Matches, position: u16) -> Option<usize> {
     let position = usize::from(position);
     match matches {
         Matches::Http(matches) => {
-            let one = matches.get(position)?;
+            let one = &matches.get(position)?.conditions;
             Some(usize::from(one.method.is_some()) + one.headers.len() + one.query.len())
         }
         Matches::Grpc(matches) => {

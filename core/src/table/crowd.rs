@@ -211,6 +211,7 @@ pub(super) fn each_exact<'r>(
             let Some(one) = matches.get(position) else {
                 return;
             };
+            let one = &one.conditions;
             let method = one.method.as_ref().map(|method| method.as_str().as_bytes());
             if let Some(method) = method.filter(|method| method::number(method).is_some()) {
                 found(By::Method, method);

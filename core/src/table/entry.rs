@@ -227,9 +227,9 @@ impl<'p> Packer<'p> {
         let filed = subject.and_then(|subject| Some((subject.filed.as_ref()?, text)));
         let asked = match self.rules.get(rule).map(|slot| &slot.rule.matches) {
             Some(Matches::Http(matches)) => matches.get(position).map(|one| Asked {
-                method: one.method.as_ref().map(|method| method.as_str().as_bytes()),
-                headers: &one.headers,
-                query: &one.query,
+                method: (one.conditions.method.as_ref()).map(|method| method.as_str().as_bytes()),
+                headers: &one.conditions.headers,
+                query: &one.conditions.query,
             }),
             Some(Matches::Grpc(matches)) => {
                 let matches = matches.get(position).filter(|one| !has_pattern(one));

@@ -432,22 +432,21 @@ mod tests {
 
     fn pattern_rule(number: usize, pattern: Pattern) -> super::super::rules::RuleSlot {
         use crate::key::{Kind, ObjectKey};
-        use crate::rule::{
-            Backends, Matches, PathMatch, Rare, RequestMatch, Route, Rule, Timeouts,
-        };
+        use crate::rule::{Backends, Matches, PathMatch, Rare, RequestMatch, Route, Rule};
         let rule = Arc::new(Rule {
             index: 0,
             name: None,
-            matches: Matches::Http(vec![RequestMatch {
-                index: 0,
-                path: PathMatch::Pattern(pattern),
-                method: None,
-                headers: Vec::new(),
-                query: Vec::new(),
-            }]),
+            matches: Matches::Http(
+                [RequestMatch {
+                    index: 0,
+                    path: PathMatch::Pattern(pattern),
+                    conditions: Rare::default(),
+                }]
+                .into(),
+            ),
             filters: Rare::default(),
             backends: Backends::default(),
-            timeouts: Timeouts::default(),
+            timeouts: Rare::default(),
             retry: None,
             session: None,
         });

@@ -37,15 +37,16 @@ pub fn first_failure<'m>(one: &'m RequestMatch, head: &Head<'_>) -> Option<Predi
     if !path(&one.path, head.target.path()) {
         return Some(Predicate::Path(&one.path));
     }
-    if let Some(method) = &one.method
+    let asked = &one.conditions;
+    if let Some(method) = &asked.method
         && method.as_str().as_bytes() != head.method
     {
         return Some(Predicate::Method(method));
     }
-    if let Some(failed) = one.headers.iter().find(|field| !header(field, head)) {
+    if let Some(failed) = asked.headers.iter().find(|field| !header(field, head)) {
         return Some(Predicate::Header(failed));
     }
-    let failed = one
+    let failed = asked
         .query
         .iter()
         .find(|parameter| !parameter_fits(parameter, head));

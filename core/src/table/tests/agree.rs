@@ -11,8 +11,8 @@ use crate::hostname::Hostname;
 use crate::key::{Kind, ObjectKey};
 use crate::pattern::{Pattern, PatternLimits};
 use crate::rule::{
-    GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch, RequestMatch,
-    Route, ValueMatch,
+    GrpcMatch, HeaderMatch, Listener, Matches, PathMatch, Protocol, QueryMatch, Rare,
+    RequestConditions, RequestMatch, Route, ValueMatch,
 };
 use crate::table::{Head, MatchId, NoMatch, RouteTable, TableInput, TableSettings};
 use crate::target::{PathPolicy, Raw, Target};
@@ -131,16 +131,18 @@ fn http_matches(crowded: bool) -> impl Strategy<Value = Matches> {
         RequestMatch {
             index: 0,
             path,
-            method,
-            headers,
-            query,
+            conditions: Rare::from(RequestConditions {
+                method,
+                headers,
+                query,
+            }),
         }
     });
     prop::collection::vec(one, 1..4).prop_map(|mut matches| {
         for (index, one) in (0..).zip(&mut matches) {
             one.index = index;
         }
-        Matches::Http(matches)
+        Matches::Http(matches.into())
     })
 }
 
@@ -164,7 +166,7 @@ fn grpc_matches() -> impl Strategy<Value = Matches> {
         for (index, one) in (0..).zip(&mut matches) {
             one.index = index;
         }
-        Matches::Grpc(matches)
+        Matches::Grpc(matches.into())
     })
 }
 

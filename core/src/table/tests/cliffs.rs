@@ -9,7 +9,8 @@ use crate::hostname::Hostname;
 use crate::key::{Kind, ObjectKey};
 use crate::pattern::{Pattern, PatternLimits};
 use crate::rule::{
-    HeaderMatch, Listener, Matches, PathMatch, Protocol, RequestMatch, Route, ValueMatch,
+    HeaderMatch, Listener, Matches, PathMatch, Protocol, Rare, RequestConditions, RequestMatch,
+    Route, ValueMatch,
 };
 use crate::table::{RouteTable, TableInput, TableSettings};
 
@@ -26,7 +27,7 @@ fn route(number: usize, one: RequestMatch) -> Arc<Route> {
         key: ObjectKey::new(Kind::HttpRoute, "n", format!("r{number:06}")).into(),
         created: None,
         hostnames: Vec::new(),
-        rules: vec![Arc::new(rule_of(0, Matches::Http(vec![one])))],
+        rules: vec![Arc::new(rule_of(0, Matches::Http([one].into())))],
     })
 }
 
@@ -38,9 +39,10 @@ fn one(path: PathMatch, fields: &[(&'static str, ValueMatch)]) -> RequestMatch {
     RequestMatch {
         index: 0,
         path,
-        method: None,
-        headers: fields.iter().map(field).collect(),
-        query: Vec::new(),
+        conditions: Rare::from(RequestConditions {
+            headers: fields.iter().map(field).collect(),
+            ..RequestConditions::default()
+        }),
     }
 }
 

@@ -7,8 +7,8 @@ use super::*;
 use crate::hostname::Hostname;
 use crate::key::{Kind, NamespacedName};
 use crate::rule::{
-    Backends, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol, Rare, RequestMatch,
-    Route, TlsMode, ValueMatch,
+    Backends, HeaderMatch, Listener, ListenerTls, Matches, PathMatch, Protocol, Rare,
+    RequestConditions, RequestMatch, Route, TlsMode, ValueMatch,
 };
 use crate::target::Raw;
 use http::HeaderMap;
@@ -21,9 +21,10 @@ fn request_match(path: PathMatch, header: Option<(&'static str, &str)>) -> Reque
     RequestMatch {
         index: 0,
         path,
-        method: None,
-        headers: headers.into_iter().collect(),
-        query: Vec::new(),
+        conditions: Rare::from(RequestConditions {
+            headers: headers.into_iter().collect(),
+            ..RequestConditions::default()
+        }),
     }
 }
 
@@ -35,7 +36,7 @@ fn route(name: &str, hostnames: &[&str], matches: Vec<RequestMatch>) -> Arc<Rout
             .iter()
             .map(|name| Hostname::parse(name).expect("a name"))
             .collect(),
-        rules: vec![Arc::new(rule_of(0, Matches::Http(matches)))],
+        rules: vec![Arc::new(rule_of(0, Matches::Http(matches.into())))],
     })
 }
 
@@ -46,7 +47,7 @@ fn rule_of(index: u16, matches: Matches) -> Rule {
         matches,
         filters: Rare::default(),
         backends: Backends::default(),
-        timeouts: crate::rule::Timeouts::default(),
+        timeouts: Rare::default(),
         retry: None,
         session: None,
     }
@@ -320,7 +321,7 @@ fn a_query_that_cannot_be_held_is_redirected_and_not_forwarded() {
         .into(),
         ..rule_of(
             index,
-            Matches::Http(vec![request_match(prefix(path), None)]),
+            Matches::Http([request_match(prefix(path), None)].into()),
         )
     };
     let redirect = crate::rule::Redirect {
