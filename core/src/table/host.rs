@@ -238,8 +238,9 @@ impl RouteTable {
         request: &mut Request<'_, '_>,
     ) -> Option<Served> {
         let path = request.head.target.path();
+        let mut whole = None;
         if host.exact & length(path) != 0 {
-            let hash = self.hasher.text(path);
+            let hash = *whole.insert(self.hasher.text(path));
             let key = key(&self.hasher, hash, Kind::Exact, number, path);
             if let Some((parts, value)) = self.dictionary.find(&key)
                 && let Some(found) = self.first_of(parts, value, request)
@@ -249,7 +250,7 @@ impl RouteTable {
         }
         let depths = host.prefixes | host.heads;
         if depths != 0 {
-            self.mark(path, depths, &mut request.scratch.marks);
+            self.mark(path, whole, depths, &mut request.scratch.marks);
         }
         if host.heads != 0 || host.has(Below::Headless) {
             let found = self.first_by_pattern(number, host, request);
@@ -329,15 +330,19 @@ impl RouteTable {
         best
     }
 
-    /// Finds where the path's elements end, at the depths asked for, and hashes the path up to there.
-    fn mark(&self, path: &[u8], depths: u32, marks: &mut Vec<Mark>) {
+    /// Finds where the path's elements end, at the depths asked for, and hashes the path up to there. The hash of the `whole` may
+    /// be known.
+    fn mark(&self, path: &[u8], whole: Option<u64>, depths: u32, marks: &mut Vec<Mark>) {
         marks.clear();
         let mut prefixes = self.hasher.prefixes(path);
         let mut mark = |end: usize, elements: u32| {
             marks.push(Mark {
                 end: u32::try_from(end).unwrap_or(u32::MAX),
                 depth: 1 << elements.min(DEEPEST),
-                hash: prefixes.up_to(end),
+                hash: match whole {
+                    Some(hash) if end == path.len() => hash,
+                    _ => prefixes.up_to(end),
+                },
             });
         };
         // The slash before an element ends the one before it, so the first slash ends none.

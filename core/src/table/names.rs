@@ -48,12 +48,10 @@ impl Names {
         mut ask: impl FnMut(u32) -> Option<R>,
     ) -> Option<R> {
         if let Some(host) = host {
-            let mut named = |hash, name| {
-                let number = index.number(&Key::new(hasher, hash, self.scope, name))?;
-                ask(number)
-            };
+            let number = |hash, name| index.number(&Key::new(hasher, hash, self.scope, name));
             if self.exact
-                && let Some(answer) = named(hash, host)
+                && let Some(number) = number(hash, host)
+                && let Some(answer) = ask(number)
             {
                 return Some(answer);
             }
@@ -63,7 +61,8 @@ impl Names {
                     for at in dots.filter(|&at| at > 0) {
                         let suffix = host.get(at..).unwrap_or_default();
                         if self.suffixes & bit(suffix.len()) != 0
-                            && let Some(answer) = named(hasher.text(suffix), suffix)
+                            && let Some(number) = number(hasher.text(suffix), suffix)
+                            && let Some(answer) = ask(number)
                         {
                             return Some(answer);
                         }
