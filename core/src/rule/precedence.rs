@@ -237,7 +237,17 @@ impl<'r> Precedence<'r> {
 
 #[cfg(test)]
 mod tests {
-    use super::PrecedenceStep;
+    use super::{Name, PrecedenceStep};
+    use crate::key::{Kind, ObjectKey};
+
+    #[test]
+    fn names_are_compared_as_one_string() {
+        let key = |namespace: &str, name: &str| ObjectKey::new(Kind::HttpRoute, namespace, name);
+        let (one, two, three) = (key("a", "z"), key("a-b", "a"), key("a", "b"));
+        assert!(Name(&three) < Name(&one) && Name(&two) < Name(&three));
+        let grpc = ObjectKey::new(Kind::GrpcRoute, "a", "z");
+        assert_ne!(Name(&one) < Name(&grpc), Name(&grpc) < Name(&one));
+    }
 
     #[test]
     fn steps_have_names() {

@@ -8,8 +8,8 @@ use super::backend::{Backend, InvalidBackend};
 ///
 /// A choice is made by a ticket, a number that the caller draws: the whole range of `u64` is laid out along the weights,
 /// so equal tickets pick equal backends and evenly spread tickets pick in exact proportion. Invalid backends keep their
-/// share. No lock, no allocation, no branch on the ticket: weights are counted, in blocks where there are many, and
-/// searched above 256 backends. (Weights of more than 2³² together are walked: sixteen backends have 16 million at the most.)
+/// share. No lock, no allocation, no branch on the ticket: weights are counted, one in 16 and then 16 where there are
+/// many. (Weights of more than 2³² together are walked: sixteen backends have 16 million at the most.)
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Backends {
     entries: Box<[Backend]>,
@@ -214,12 +214,6 @@ fn place(sums: &[u32], point: u32) -> usize {
     const BLOCK: usize = 16;
     let below =
         |sums: &[u32]| sums.iter().map(|&sum| u32::from(sum <= point)).sum::<u32>() as usize;
-    if sums.len() <= BLOCK {
-        return below(sums);
-    }
-    if sums.len() > BLOCK * BLOCK {
-        return sums.partition_point(|&sum| sum <= point);
-    }
     let (blocks, _) = sums.as_chunks::<BLOCK>();
     let lasts = blocks.iter().filter_map(|block| block.last());
     let start = BLOCK * lasts.map(|&last| usize::from(last <= point)).sum::<usize>();

@@ -165,3 +165,81 @@ fn name(name: &str, known: &mut BTreeMap<Box<str>, u16>, new: impl FnOnce()) -> 
     new();
     Some(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::*;
+    use crate::pattern::{Pattern, PatternLimits};
+    use crate::rule::{Rare, RequestConditions, RequestMatch};
+
+    fn exact(text: &str) -> ValueMatch {
+        ValueMatch::Exact(text.as_bytes().into())
+    }
+
+    fn header(name: &'static str, value: &str) -> HeaderMatch {
+        HeaderMatch {
+            name: HeaderName::from_static(name),
+            value: exact(value),
+        }
+    }
+
+    #[test]
+    fn what_a_match_asks_for_is_counted() {
+        let conditions = RequestConditions {
+            method: Some(http::Method::GET),
+            headers: vec![header("x-a", "1"), header("x-b", "2")],
+            query: vec![QueryMatch {
+                name: "q".into(),
+                value: exact("3"),
+            }],
+        };
+        let one = RequestMatch {
+            index: 0,
+            path: crate::rule::PathMatch::Prefix(Box::default()),
+            conditions: Rare::from(conditions),
+        };
+        assert_eq!(count(&Matches::Http([one].into()), 0), Some(4));
+        let grpc = |service| GrpcMatch {
+            index: 0,
+            service: Some(service),
+            method: Some(exact("Do")),
+            headers: vec![header("x-a", "1")],
+        };
+        let pattern = Pattern::parse("S.*", &PatternLimits::default()).expect("it is sound");
+        let matches = [grpc(exact("S")), grpc(ValueMatch::Pattern(pattern))];
+        let matches = Matches::Grpc(matches.into());
+        assert_eq!(
+            [0, 1, 2].map(|at| count(&matches, at)),
+            [Some(1), None, None]
+        );
+    }
+
+    /// What a match is filed by is not asked again; another value of that name is.
+    #[test]
+    fn conditions_are_what_is_left_to_ask() {
+        let hasher = Hasher::new([1, 2]);
+        let headers = [header("x-a", "1"), header("x-b", "2"), header("x-a", "3")];
+        let asked = Asked {
+            method: Some(b"GET"),
+            headers: &headers,
+            query: &[],
+        };
+        let by_header = Filed::Header(HeaderName::from_static("x-a"));
+        for (filed, method, left) in [
+            (None, "GET", 3),
+            (Some((&by_header, &b"1"[..])), "GET", 2),
+            (Some((&by_header, &b"4"[..])), "GET", 3),
+            (Some((&Filed::Method, &b"GET"[..])), "", 3),
+        ] {
+            let (mut all, mut interner) = (Candidates::default(), Interner::default());
+            let mut conditions = Conditions::default();
+            let asks = conditions.add(&asked, filed, &mut all, &mut interner, &hasher);
+            let method = method::number(method.as_bytes()).unwrap_or(method::ANY);
+            assert_eq!(asks, Candidate::asks(method, left));
+            assert_eq!(all.conditions.len(), left);
+            assert_eq!(all.headers.len(), 2);
+        }
+    }
+}

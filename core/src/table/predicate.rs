@@ -211,3 +211,48 @@ pub(super) fn join(
     });
     seen && fits
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::join;
+    use crate::table::Head;
+    use crate::target::{PathPolicy, Raw, Target};
+
+    #[test]
+    fn values_are_joined_as_long_as_they_fit() {
+        let name = HeaderName::from_static("x-a");
+        let mut headers = HeaderMap::new();
+        for value in ["12", "34567", ""] {
+            headers.append(&name, HeaderValue::from_static(value));
+        }
+        let mut buffer = Vec::new();
+        let raw = Raw {
+            target: b"/",
+            authority: None,
+            hosts: &mut std::iter::empty(),
+            host_required: false,
+            connect: false,
+        };
+        let head = Head {
+            port: 80,
+            sni: None,
+            method: b"GET",
+            target: Target::parse(raw, &PathPolicy::default(), &mut buffer).expect("it is sound"),
+            headers: &headers,
+        };
+        for (longest, joined) in [(9, Some("12,34567,")), (8, None), (3, None), (1, None)] {
+            let mut buffer = Vec::new();
+            let fits = join(&name, &head, longest, &mut buffer);
+            assert_eq!(
+                fits.then_some(&*buffer),
+                joined.map(str::as_bytes),
+                "{longest}"
+            );
+            assert!(buffer.len() <= longest);
+        }
+        let absent = HeaderName::from_static("x-b");
+        assert!(!join(&absent, &head, 9, &mut Vec::new()));
+    }
+}

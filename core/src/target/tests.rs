@@ -285,3 +285,46 @@ fn hosts_are_at_most_253_long_and_may_end_in_a_digit() {
         );
     }
 }
+
+/// Where a path stops to be canonical, byte by byte.
+fn plain_prefix(path: &[u8]) -> usize {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte);
+    let mut before = b'x';
+    path.iter()
+        .take_while(|&&byte| {
+            let first = before == b'x' && byte == b'/';
+            let stays = plain(byte) && !(before == b'/' && matches!(byte, b'/' | b'.'));
+            before = byte;
+            first || stays
+        })
+        .count()
+}
+
+proptest! {
+    #[test]
+    fn canonical_paths_are_seen_in_blocks(
+        path in prop::collection::vec(prop::sample::select(b"abcdefghijkl~_=@Z:;&//.%\x7f\xe9".to_vec()), 0..70),
+    ) {
+        let path = [b"/", &*path].concat();
+        prop_assert_eq!(path::canonical_prefix(&path), plain_prefix(&path));
+        prop_assert_eq!(path::canonical_prefix(&path[1..]) == 0, path.get(1) != Some(&b'/'));
+    }
+}
+
+#[test]
+fn what_is_canonical_is_not_copied() {
+    let mut buffer = Vec::new();
+    let mut hosts = std::iter::once(&b"www.a.test:80"[..]);
+    let raw = Raw {
+        target: b"/a/b?c=d",
+        authority: None,
+        hosts: &mut hosts,
+        host_required: true,
+        connect: false,
+    };
+    let target = Target::parse(raw, &PathPolicy::default(), &mut buffer).expect("it is sound");
+    assert_eq!(target.host().name(), Some("www.a.test"));
+    assert!(buffer.is_empty(), "{buffer:?}");
+    let refused = canonical_path(b"", &PathPolicy::default(), &mut buffer);
+    assert_eq!(refused, Err(Refused::BadTarget));
+}
