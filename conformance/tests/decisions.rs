@@ -108,6 +108,56 @@ spec:
 }
 
 #[test]
+fn expressions_of_a_route_share_a_budget() {
+    // Each stays within its own budget: more than 8 KiB a header, 32 headers a rule. The last rule uses those of the first.
+    let header = |number: usize| {
+        format!(
+            "{{name: x-{number}, type: RegularExpression, value: 'v{number}(a|b)*a(a|b){{7}}'}}"
+        )
+    };
+    let rules = (0..16).map(|rule| {
+        let first = if rule == 15 { 0 } else { rule * 32 };
+        let matches = [first, first + 16].map(|first| {
+            let headers: Vec<String> = (first..first + 16).map(header).collect();
+            format!("{{path: {{value: /{rule}}}, headers: [{}]}}", headers.join(", "))
+        });
+        let [one, two] = matches;
+        format!("  - {{matches: [{{path: {{value: /{rule}}}}}, {one}, {two}], backendRefs: [{{name: s, port: 80}}]}}\n")
+    });
+    let route = format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+{}",
+        rules.collect::<String>()
+    );
+    let resources = resources(&[GATEWAY, SERVICE, &route]);
+    let table = Table::new(&resources);
+    let served = (0..16).filter(|rule| {
+        let answer = table.answer(&ask(&format!("/{rule}")));
+        matches!(answer, Outcome::Forwarded { .. })
+    });
+    let served: Vec<i32> = served.collect();
+    let first = served.iter().zip(0..).take_while(|(one, at)| **one == *at);
+    let first = first.count();
+    assert!(first > 0 && first < 15, "{served:?}");
+    assert_eq!(
+        served.last(),
+        Some(&15),
+        "its expressions are those of the first"
+    );
+    let resolution = Controller::default().resolve(&resources);
+    let route = ObjectKey::new(Kind::HttpRoute, "app", "r");
+    let status = status(&resources, &resolution, &route);
+    let partly = condition(&status["parents"][0]["conditions"], "PartiallyInvalid");
+    assert_eq!(partly, ("True".to_owned(), "UnsupportedValue".to_owned()));
+}
+
+#[test]
 fn a_redirect_beside_a_rewrite_takes_down_the_rule() {
     // What an API server would refuse never gets this far from a file; from a cluster it may, so resolution judges it too.
     let route = serde_json::json!({

@@ -20,6 +20,8 @@ pub struct PatternLimits {
     pub nesting: u32,
     /// Bytes of the automaton that it becomes: 256 KiB. Building one takes time and memory in proportion.
     pub automaton: usize,
+    /// Bytes of all automata of one route: 4 MiB. A hundred matches of usual expressions need a quarter of that.
+    pub route: usize,
 }
 
 impl Default for PatternLimits {
@@ -28,6 +30,7 @@ impl Default for PatternLimits {
             length: 4_096,
             nesting: 50,
             automaton: 256 << 10,
+            route: 4 << 20,
         }
     }
 }

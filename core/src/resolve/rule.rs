@@ -1,6 +1,7 @@
 //! Rules of routes: what users write → what runs.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Arguments;
 use std::sync::Arc;
 
@@ -50,6 +51,8 @@ pub(super) fn compile(context: &Context<'_>, view: &RouteView<'_>) -> Compiled {
         route: view.key,
         unresolved: None,
         reached: Reached::default(),
+        patterns: BTreeMap::new(),
+        pattern_bytes: 0,
     };
     let count = match view.rules {
         RulesView::Http(all) => all.len(),
@@ -104,6 +107,10 @@ struct Compiler<'c, 'r> {
     route: &'c ObjectKey,
     unresolved: Option<Finding>,
     reached: Reached,
+    /// The expressions of the route, each once.
+    patterns: BTreeMap<Box<str>, Pattern>,
+    /// Bytes that they hold.
+    pattern_bytes: usize,
 }
 
 impl Compiler<'_, '_> {
@@ -259,13 +266,28 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn pattern(&self, text: &str, at: Arguments<'_>) -> Result<Pattern, Finding> {
-        Pattern::parse(text, &self.context.settings.pattern_limits)
-            .map_err(|error| unsupported(format!("{at}: {error}")))
+    fn pattern(&mut self, text: &str, at: Arguments<'_>) -> Result<Pattern, Finding> {
+        if let Some(known) = self.patterns.get(text) {
+            return Ok(known.clone());
+        }
+        let limits = &self.context.settings.pattern_limits;
+        let pattern =
+            Pattern::parse(text, limits).map_err(|error| unsupported(format!("{at}: {error}")))?;
+        let bytes = self.pattern_bytes + pattern.memory();
+        if bytes > limits.route {
+            let shown = crate::problem::excerpt(text);
+            return Err(unsupported(format!(
+                "{at}: with `{shown}` the regular expressions of the route need {bytes} bytes, expected at most {}",
+                limits.route
+            )));
+        }
+        self.pattern_bytes = bytes;
+        self.patterns.insert(text.into(), pattern.clone());
+        Ok(pattern)
     }
 
     fn value(
-        &self,
+        &mut self,
         kind: &ValueMatchType,
         text: &str,
         at: Arguments<'_>,
@@ -283,7 +305,7 @@ impl Compiler<'_, '_> {
     }
 
     fn http_match(
-        &self,
+        &mut self,
         index: u16,
         one: &HttpRouteMatch,
         at: Arguments<'_>,
@@ -307,7 +329,7 @@ impl Compiler<'_, '_> {
         })
     }
 
-    fn path(&self, one: &HttpRouteMatch, at: Arguments<'_>) -> Result<PathMatch, Finding> {
+    fn path(&mut self, one: &HttpRouteMatch, at: Arguments<'_>) -> Result<PathMatch, Finding> {
         let path = one.path();
         let value = path.value();
         let at = format_args!("{at}.path");
@@ -344,7 +366,7 @@ impl Compiler<'_, '_> {
 
     /// Of entries with equal names only the first counts (`HTTPRouteMatch.headers`).
     fn headers(
-        &self,
+        &mut self,
         headers: &[HttpHeaderMatch],
         at: Arguments<'_>,
     ) -> Result<Vec<HeaderMatch>, Finding> {
@@ -366,7 +388,7 @@ impl Compiler<'_, '_> {
     }
 
     fn query(
-        &self,
+        &mut self,
         parameters: &[HttpQueryParamMatch],
         at: Arguments<'_>,
     ) -> Result<Vec<QueryMatch>, Finding> {
@@ -385,14 +407,14 @@ impl Compiler<'_, '_> {
     }
 
     fn grpc_match(
-        &self,
+        &mut self,
         index: u16,
         one: &GrpcRouteMatch,
         at: Arguments<'_>,
     ) -> Result<GrpcMatch, Finding> {
         let default = GrpcMethodMatch::default();
         let method = one.method.as_ref().unwrap_or(&default);
-        let name = |text: &Option<String>, member: &str| {
+        let mut name = |text: &Option<String>, member: &str| {
             let text = text.as_deref().filter(|text| !text.is_empty());
             text.map(|text| {
                 self.value(

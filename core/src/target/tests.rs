@@ -328,3 +328,14 @@ fn what_is_canonical_is_not_copied() {
     let refused = canonical_path(b"", &PathPolicy::default(), &mut buffer);
     assert_eq!(refused, Err(Refused::BadTarget));
 }
+
+#[test]
+fn only_percent_and_plus_stand_for_other_bytes() {
+    for value in ["", "a-b_c=d", "a long one, as it is"] {
+        assert!(Query::is_literal(value.as_bytes()), "{value}");
+        for mark in ["+", "%41", "%"] {
+            assert!(!Query::is_literal(format!("{value}{mark}").as_bytes()));
+            assert!(!Query::is_literal(format!("{mark}{value}").as_bytes()));
+        }
+    }
+}
