@@ -8,6 +8,7 @@ does not compile beside the others is left to `cargo mutants` itself: it is prin
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -37,6 +38,8 @@ SETS = {
     ],
 }
 SECONDS = 120
+# Bytes of memory that a test may take: a loop without end may fill a list.
+MEMORY = 4 << 30
 SWITCH = """
 /// Which mutant is on.
 pub mod mutants {
@@ -179,6 +182,10 @@ def guilty(copy, errors):
     return found
 
 
+def limit():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
 def caught(copy, tests, programs, number):
     """The test that notices, if one does."""
     environment = os.environ | {"GATEPOST_MUTANT": str(number), "RUST_BACKTRACE": "0"}
@@ -187,7 +194,7 @@ def caught(copy, tests, programs, number):
         command = [programs[package, words[-1]], "-q", *filters]
         try:
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            run = subprocess.run(command, cwd=folder, env=environment, timeout=SECONDS, **quiet)
+            run = subprocess.run(command, cwd=folder, env=environment, timeout=SECONDS, preexec_fn=limit, **quiet)
         except subprocess.TimeoutExpired:
             return f"{words[-1]} (time)"
         if run.returncode:
