@@ -200,6 +200,7 @@ impl State {
                 reached.push((listener.reached.clone(), gateway.clone(), hold));
             }
         };
+        let mut others: BTreeSet<&NamespacedName> = BTreeSet::new();
         for name in names {
             let (before, after) = (old.get(name), new.get(name));
             if before == after {
@@ -218,8 +219,14 @@ impl State {
             }
             work.touched.gateways.insert(name.clone());
             work.owners.insert(key);
+            others.insert(name);
         }
         let new = &self.resolved.listener_sets;
+        // Whether a ListenerSet is programmed is up to its Gateway, too.
+        for (name, _) in new.iter().filter(|(_, set)| others.contains(&set.gateway)) {
+            let key = ObjectKey::new(Kind::ListenerSet, name.namespace.clone(), name.name.clone());
+            work.owners.insert(Arc::new(key));
+        }
         let names: BTreeSet<&NamespacedName> = old_sets.keys().chain(new.keys()).collect();
         for name in names {
             let (before, after) = (old_sets.get(name), new.get(name));
