@@ -402,7 +402,7 @@ fn settings(rule: &Rule, plan: &mut Vec<String>) {
     }
 }
 
-/// A request as a proxy holds it that passes on any bytes of a query: `http::Uri` holds UTF-8 only (S:query-bytes).
+/// A request as a proxy holds it that passes on any bytes of a query: `http::Uri` holds some of them only (S:query-bytes).
 struct Held(http::request::Parts, Vec<u8>);
 
 impl EditHeaders for Held {
@@ -428,13 +428,13 @@ impl EditRequest for Held {
         let held = self.0.set_target(path, query);
         let text = query.map(|query| [path, b"?", query].concat());
         self.1 = text.unwrap_or_else(|| path.to_vec());
-        // What is UTF-8 is held by `http` as well, and as it is.
+        // What is UTF-8 and has none of three characters is held by `http` as well, and as it is.
         match std::str::from_utf8(&self.1) {
-            Ok(text) => {
+            Ok(text) if !text.contains(['"', '<', '>']) => {
                 let uri = self.0.uri.path_and_query().map(|uri| uri.as_str());
                 assert!(held && uri == Some(text), "{uri:?} of {text}");
             }
-            Err(_) => assert!(!held, "{:?} is no URI", self.1),
+            _ => assert!(!held, "{:?} is no URI", self.1),
         }
         true
     }

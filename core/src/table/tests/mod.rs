@@ -365,6 +365,11 @@ fn a_query_that_cannot_be_held_is_redirected_and_not_forwarded() {
     };
     assert_eq!(answer("/forwarded?q=é".as_bytes()).0, 200);
     assert_eq!(answer(b"/forwarded?q=\xe9"), (400, None));
+    for character in ["\"", "<", ">"] {
+        let target = format!("/forwarded?q={character}");
+        assert_eq!(answer(target.as_bytes()), (400, None), "{target}");
+    }
+    assert_eq!(answer(b"/forwarded?q='{}[]|\\^`~!").0, 200);
     let location = b"http://new.test/redirected?q=\xe9".to_vec();
     assert_eq!(answer(b"/redirected?q=\xe9"), (302, Some(location)));
 }
