@@ -1,6 +1,7 @@
 //! The goals, beside what was measured.
 
 use crate::format::{count, digits, table};
+use crate::reasons;
 use crate::run::{Change, Held, Matcher, Measured, Request, Run};
 
 const HEAD: &str = "
@@ -26,9 +27,13 @@ pub(crate) fn section(run: &Run, measured: &Measured) -> String {
     held(&mut rows, &measured.held);
     changes(&mut rows, &measured.changes);
     requests(&mut rows, &measured.requests);
+    let reasons = reasons::section(measured, |start| {
+        let mut rows = rows.iter().filter(|row| row.quantity.starts_with(start));
+        rows.any(|row| row.measured.is_some_and(|measured| measured > row.goal))
+    });
     let rows: Vec<Vec<String>> = rows.into_iter().map(cells).collect();
     let head = ["quantity", "goal", "further", "measured", "reached"];
-    format!("{HEAD}{}\n{}", run.origin(), table(&head, &rows))
+    format!("{HEAD}{}\n{}{reasons}", run.origin(), table(&head, &rows))
 }
 
 fn cells(row: Row) -> Vec<String> {

@@ -5,6 +5,7 @@ mod format;
 mod goals;
 mod matchers;
 mod plot;
+mod reasons;
 mod requests;
 mod run;
 

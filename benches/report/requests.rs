@@ -33,6 +33,13 @@ whole has the rules with their routes, matches and backends in it.
 ";
     out += &plain(&of("target"));
     out += "
+### Fields
+
+What a match may ask for besides the path, read from a request of shape c.
+
+";
+    out += &plain(&of("fields"));
+    out += "
 ### Picking a backend
 
 The worst difference from the exact share is that of any backend in any of 50 windows of 1,000 picks, one after the other. `rand` and

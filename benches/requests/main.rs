@@ -1,9 +1,10 @@
-//! Measures what a request costs beside the rule that is found: judging its target, picking a backend; and what two threads cost
-//! each other.
+//! Measures what a request costs beside the rule that is found: judging its target, reading its fields, picking a backend; and what
+//! two threads cost each other.
 //!
 //! Each line is one subject in one case: the median over the rounds, with the lowest and highest; in each round all subjects have
 //! their turn.
 
+mod fields;
 mod selection;
 mod target;
 mod threads;
@@ -79,6 +80,7 @@ fn main() {
         );
     }
     target::measure(&arguments);
+    fields::measure(&arguments);
     selection::measure(&arguments);
     threads::measure(&arguments);
 }

@@ -55,7 +55,7 @@ async fn serving(limits: Limits) -> (Scripted, Running) {
 
 fn close_to(took: Duration, milliseconds: u64) -> bool {
     let wanted = Duration::from_millis(milliseconds);
-    took >= wanted && took < wanted + Duration::from_millis(400)
+    took >= wanted && took < wanted + Duration::from_secs(1)
 }
 
 #[tokio::test]
@@ -93,7 +93,7 @@ async fn connections_beyond_the_limit_are_closed_and_room_is_used_again() {
 #[tokio::test]
 async fn a_head_that_takes_too_long_gets_408() {
     let (one, running) = serving(Limits {
-        head: Duration::from_millis(300),
+        head: Duration::from_millis(1_500),
         ..Limits::default()
     })
     .await;
@@ -106,36 +106,36 @@ async fn a_head_that_takes_too_long_gets_408() {
         client.send(b"GET / HTTP/1.1\r\nHost: ga").await;
         // A byte now and then is no excuse.
         for _ in 0..2 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(600)).await;
             client.send(b"t").await;
         }
         let head = client.head().await.expect("an answer");
         assert!(
-            head.starts_with("HTTP/1.1 408") && close_to(start.elapsed(), 300),
+            head.starts_with("HTTP/1.1 408") && close_to(start.elapsed(), 1_500),
             "{head} {:?}",
             start.elapsed()
         );
     }
     let start = Instant::now();
     assert!(Client::connect(running.port).await.closed().await);
-    assert!(close_to(start.elapsed(), 300), "{:?}", start.elapsed());
+    assert!(close_to(start.elapsed(), 1_500), "{:?}", start.elapsed());
     assert_eq!(one.count(), 1);
 }
 
 #[tokio::test]
 async fn a_connection_that_is_not_used_is_closed_and_one_that_waits_is_not() {
     let (_one, running) = serving(Limits {
-        idle: Duration::from_millis(400),
+        idle: Duration::from_millis(600),
         ..Limits::default()
     })
     .await;
     let mut client = Client::connect(running.port).await;
     assert_eq!(client.get("gate.test", "/slow").await.0, 200);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(client.get("gate.test", "/").await.0, 200);
     let start = Instant::now();
     assert!(
-        client.closed().await && close_to(start.elapsed(), 400),
+        client.closed().await && close_to(start.elapsed(), 600),
         "{:?}",
         start.elapsed()
     );
@@ -147,13 +147,13 @@ async fn a_connection_that_is_not_used_is_closed_and_one_that_waits_is_not() {
     let (start, mut bytes) = (Instant::now(), Vec::new());
     stream.read_to_end(&mut bytes).await.expect("an end");
     assert_eq!(decode(&bytes).statuses, [200]);
-    assert!(close_to(start.elapsed(), 1100), "{:?}", start.elapsed());
+    assert!(close_to(start.elapsed(), 1_300), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
 async fn a_body_that_pauses_too_long_gets_408_and_is_never_whole() {
     let (one, running) = serving(Limits {
-        body_idle: Duration::from_millis(300),
+        body_idle: Duration::from_secs(1),
         ..Limits::default()
     })
     .await;
@@ -162,13 +162,13 @@ async fn a_body_that_pauses_too_long_gets_408_and_is_never_whole() {
         .send(b"POST / HTTP/1.1\r\nHost: gate.test\r\nContent-Length: 10\r\n\r\n")
         .await;
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         client.send(b"x").await;
     }
     let start = Instant::now();
     let head = client.head().await.expect("an answer");
     assert!(
-        head.starts_with("HTTP/1.1 408") && close_to(start.elapsed(), 300),
+        head.starts_with("HTTP/1.1 408") && close_to(start.elapsed(), 1_000),
         "{head} {:?}",
         start.elapsed()
     );

@@ -392,7 +392,7 @@ async fn time_limits_hold_for_heads_and_bodies() {
         assert_eq!(client.get("a.test", "/head").await.0, 504);
         let took = start.elapsed();
         assert!(
-            took >= Duration::from_millis(300) && took < Duration::from_millis(600),
+            took >= Duration::from_millis(300) && took < Duration::from_millis(1_500),
             "{took:?}"
         );
         for path in ["/body", "/trickle"] {
@@ -416,7 +416,7 @@ async fn time_limits_hold_for_heads_and_bodies() {
             assert!(
                 count < 100
                     && took >= Duration::from_millis(300)
-                    && took < Duration::from_millis(600),
+                    && took < Duration::from_millis(1_500),
                 "{count} {took:?}"
             );
         }
@@ -449,7 +449,7 @@ async fn an_attempt_that_took_too_long_is_a_504_for_the_retry() {
     assert_eq!(running.get("a.test", "/").await.0, 504);
     assert!(
         start.elapsed() >= Duration::from_millis(500)
-            && start.elapsed() < Duration::from_millis(900)
+            && start.elapsed() < Duration::from_millis(1_400)
     );
 }
 
