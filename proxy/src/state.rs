@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gatepost::key::ObjectKey;
-use gatepost::rule::{Listener, ServicePort, Tickets};
+use gatepost::rule::{Listener, Routes, ServicePort, Tickets};
 use gatepost::table::{RouteTable, RuleId};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
@@ -60,6 +60,8 @@ pub struct Rules<'s> {
     known: HashMap<usize, Arc<RuleState>>,
     /// Rules that none of the new tables has at that address.
     left: BTreeMap<(&'s ObjectKey, u16), &'s Arc<Shared>>,
+    /// What was served before.
+    before: &'s [Arc<Served>],
 }
 
 impl Served {
@@ -251,11 +253,14 @@ impl<'s> Rules<'s> {
         Rules {
             known,
             left: left.into_values().collect(),
+            before: served,
         }
     }
 
-    /// Takes the counters back of rules that are not among those that are served now.
+    /// Takes the counters back of rules that are not among those that are served now, and of those that are no longer served by
+    /// a listener.
     pub fn forget(&self, now: &[Arc<Served>], metrics: &Metrics) {
+        self.forget_listeners(now, metrics);
         if self.left.is_empty() {
             return;
         }
@@ -266,20 +271,51 @@ impl<'s> Rules<'s> {
             .collect();
         let gone = self.left.values();
         for shared in gone.filter(|shared| !kept.contains(&place(&***shared))) {
-            let counters = shared
-                .counters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            for (listener, backend, status, _) in counters.iter() {
+            shared.forget(None, metrics);
+        }
+    }
+
+    /// Routes that left a listener, whatever other ones they hang on.
+    fn forget_listeners(&self, now: &[Arc<Served>], metrics: &Metrics) {
+        let named = now.iter().flat_map(|served| {
+            let listeners = served.table.listeners().iter();
+            listeners.map(|listener| (served.listener(listener), listener))
+        });
+        let named: HashMap<Arc<str>, &Arc<Listener>> = named.collect();
+        let none = Routes::default();
+        for served in self.before {
+            for listener in served.table.listeners() {
+                let name = served.listener(listener);
+                let routes = named.get(&name).map_or(&none, |now| &now.routes);
+                let gone = listener.routes.difference(routes).into_iter();
+                let gone = gone.filter_map(|(old, new)| old.filter(|_| new.is_none()));
+                for rule in gone.flat_map(|route| &route.rules) {
+                    if let Some(state) = self.known.get(&place(&**rule)) {
+                        state.shared.forget(Some(&name), metrics);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Takes counters back: those of a listener, or all.
+    fn forget(&self, of: Option<&Arc<str>>, metrics: &Metrics) {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.retain(|(listener, backend, status, _)| {
+            let stays = of.is_some_and(|of| of != listener);
+            if !stays {
                 metrics.requests.remove(&Labels {
                     listener: listener.clone(),
-                    route: shared.route.clone(),
-                    rule: shared.rule.clone(),
+                    route: self.route.clone(),
+                    rule: self.rule.clone(),
                     backend: backend.clone(),
                     status: *status,
                 });
             }
-        }
+            stays
+        });
     }
 }
 
@@ -343,6 +379,72 @@ mod tests {
             ))
         });
         names.collect()
+    }
+
+    #[test]
+    fn a_route_that_leaves_a_listener_is_no_longer_counted_there() {
+        let mut resolver = Resolver::new(Controller::default());
+        let gateway = |name: &str, port: u16| {
+            put(json!({
+                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": name, "namespace": "a"},
+                "spec": {"gatewayClassName": "gatepost", "listeners": [{"name": "http", "port": port, "protocol": "HTTP"}]},
+            }))
+        };
+        let route = |parents: &[&str]| {
+            let parents: Vec<Value> = parents.iter().map(|name| json!({"name": name})).collect();
+            put(json!({
+                "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r", "namespace": "a"},
+                "spec": {"parentRefs": parents, "rules": [{}]},
+            }))
+        };
+        let metrics = Metrics::default();
+        let mut served: Vec<Arc<Served>> = Vec::new();
+        let mut listeners = |change: Vec<Change>| {
+            resolver.apply(change);
+            let tables = ["one", "two"].map(|name| {
+                let gateway = NamespacedName::new("a", name);
+                resolver
+                    .resolution()
+                    .table(&gateway)
+                    .expect("a table")
+                    .clone()
+            });
+            let mut tables: Vec<&Arc<RouteTable>> = tables.iter().collect();
+            tables.dedup_by(|one, two| Arc::ptr_eq(one, two));
+            let mut rules = Rules::between(&served, &tables);
+            let now = tables
+                .iter()
+                .map(|table| Arc::new(Served::new(Arc::clone(table), Arc::default(), &mut rules)));
+            let now: Vec<Arc<Served>> = now.collect();
+            rules.forget(&now, &metrics);
+            let empty = RouteTable::build(&TableInput::default());
+            for served in &now {
+                let rule = served.table.changed_rules(&empty).next();
+                let listeners = served.table.listeners().iter();
+                for listener in listeners.filter(|listener| !listener.routes.is_empty()) {
+                    let outcome = Outcome {
+                        listener: served.listener(listener),
+                        rule,
+                        status: 404,
+                        ..Outcome::default()
+                    };
+                    served.count(&metrics, &outcome);
+                }
+            }
+            served = now;
+            let text = metrics.text();
+            ["one", "two"].map(|name| text.contains(&format!("listener=\"a/{name}/http\"")))
+        };
+        let all = vec![
+            gateway("one", 80),
+            gateway("two", 81),
+            route(&["one", "two"]),
+        ];
+        assert_eq!(listeners(all), [true, true]);
+        assert_eq!(listeners(vec![route(&["two"])]), [false, true]);
+        assert_eq!(listeners(vec![route(&["one", "two"])]), [true, true]);
+        let gone = Change::Delete(ObjectKey::new(Kind::HttpRoute, "a", "r"));
+        assert_eq!(listeners(vec![gone]), [false, false]);
     }
 
     #[test]
