@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import tree_sitter_rust
@@ -65,6 +66,7 @@ class Source:
         self.path, self.text, self.mutants = path, path.read_bytes(), mutants
         self.starts = [0] + [at + 1 for at, byte in enumerate(self.text) if byte == 10]
         self.tree = Parser(Language(tree_sitter_rust.language())).parse(self.text)
+        self.nodes = list(nodes(self.tree.root_node))
 
     def offset(self, place):
         start = self.starts[place["line"] - 1]
@@ -87,31 +89,35 @@ class Source:
         return missing
 
     def node(self, genre, start, end):
-        for node in nodes(self.tree.root_node):
-            if genre in ("BinaryOperator", "UnaryOperator") and (node.start_byte, node.end_byte) == (start, end):
+        if genre in ("BinaryOperator", "UnaryOperator"):
+            for node in self.of(lambda node: (node.start_byte, node.end_byte) == (start, end)):
                 parent = node.parent
                 chain = any(one.type in ("let_condition", "let_chain") for one in nodes(parent))
                 kinds = ("binary_expression", "compound_assignment_expr", "unary_expression")
                 if parent.type in kinds and not chain:
                     return parent
-            if genre == "MatchArmGuard" and node.type == "match_pattern":
+        if genre in ("MatchArmGuard", "MatchArm"):
+            for node in self.of(lambda node: node.type == "match_pattern"):
                 guard = node.child_by_field_name("condition")
-                if guard is not None and guard.start_byte == start:
+                if genre == "MatchArmGuard" and guard is not None and guard.start_byte == start:
                     return None if any(one.type == "let_condition" for one in nodes(guard)) else guard
-            if genre == "MatchArm" and node.type == "match_arm" and node.start_byte == start:
-                pattern = node.child_by_field_name("pattern")
-                # A name takes all that is left, so no arm behind it would.
-                return None if pattern.named_child_count and pattern.named_children[0].type == "identifier" else pattern
-            if genre == "FnValue" and node.type == "function_item":
+                if genre == "MatchArm" and node.parent.start_byte == start:
+                    # A name takes all that is left, so no arm behind it would.
+                    name = node.named_child_count and node.named_children[0].type == "identifier"
+                    return None if name else node
+        if genre == "FnValue":
+            functions = list(self.of(lambda node: node.type == "function_item"))
+            for node in functions:
                 body = node.child_by_field_name("body")
                 constant = self.text[node.start_byte : body.start_byte].split(b"fn ")[0]
                 inside = body.start_byte < start and end < body.end_byte
-                inner = any(
-                    one.type == "function_item" and one.start_byte < start < one.end_byte for one in list(nodes(body))
-                )
+                inner = any(body.start_byte < one.start_byte < start < one.end_byte < body.end_byte for one in functions)
                 if inside and not inner and b"const" not in constant:
                     return body
         return None
+
+    def of(self, fits):
+        return filter(fits, self.nodes)
 
     def render(self, node):
         """The text of a node with its mutants."""
@@ -168,17 +174,21 @@ def build(copy, tests):
 
 def guilty(copy, errors):
     """The innermost mutant around each error."""
-    found = set()
+    found, places = set(), defaultdict(list)
     for file, start in errors:
-        text = (copy / file).read_bytes()
-        opened = []
-        for mark in re.finditer(rb"/\*([ME])(\d+)\*/", text[:start]):
-            number = int(mark[2])
-            if mark[1] == b"M":
-                opened.append(number)
-            elif number in opened:
-                opened.remove(number)
-        found.update(opened[-1:])
+        places[file].append(start)
+    for file, starts in places.items():
+        marks = re.finditer(rb"/\*([ME])(\d+)\*/", (copy / file).read_bytes())
+        opened, mark = [], next(marks, None)
+        for start in sorted(starts):
+            while mark and mark.end() <= start:
+                number = int(mark[2])
+                if mark[1] == b"M":
+                    opened.append(number)
+                elif number in opened:
+                    opened.remove(number)
+                mark = next(marks, None)
+            found.update(opened[-1:])
     return found
 
 
@@ -226,8 +236,9 @@ def main():
         without |= found
     assert caught(copy, tests, programs, "none") is None, "the tests fail without a mutant"
     counts = defaultdict(Counter)
-    for number, mutant in enumerate(mutants):
-        test = "apart" if number in apart else caught(copy, tests, programs, number)
+    judge = lambda number: "apart" if number in apart else caught(copy, tests, programs, number)
+    judged = ThreadPoolExecutor(os.cpu_count()).map(judge, range(len(mutants)))
+    for mutant, test in zip(mutants, judged):
         outcome = test if test == "apart" else "caught" if test else "missed"
         counts[mutant["file"]][outcome] += 1
         print(f"{outcome}\t{mutant['name']}\t{test or ''}", flush=True)
