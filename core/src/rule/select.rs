@@ -431,6 +431,15 @@ mod tests {
         1.0 + most - least
     }
 
+    #[test]
+    fn one_owner_draws_what_many_would() {
+        let (shared, mut own) = (Tickets::new(u64::MAX - 7), Tickets::new(u64::MAX - 7));
+        for _ in 0..10 {
+            assert_eq!(shared.draw(), own.draw_mut());
+        }
+        assert_ne!(own.draw_mut(), own.draw_mut());
+    }
+
     // A start turns all tickets by the same amount, so one start stands for all.
     #[test]
     fn no_interval_holds_many_more_tickets_than_its_share() {
