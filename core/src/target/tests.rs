@@ -339,3 +339,27 @@ fn only_percent_and_plus_stand_for_other_bytes() {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn a_parameter_is_the_first_pair_of_its_name(
+        query in prop::collection::vec(prop::sample::select(b"ab=&+%".to_vec()), 0..40),
+        literal in prop::collection::vec(prop::sample::select(b"ab=&".to_vec()), 0..40),
+        name in prop::collection::vec(prop::sample::select(b"ab=".to_vec()), 0..3),
+    ) {
+        for text in [&query, &literal] {
+            let query = Query::new(text);
+            let plain = query.pairs().find(|(key, _)| values_equal(key, &name));
+            prop_assert_eq!(query.first(&name), plain.map(|(_, value)| value));
+        }
+    }
+}
+
+#[test]
+fn pairs_without_a_value_and_empty_ones() {
+    let query = Query::new(b"a=1&&c&=e&a=2&d=x=y");
+    let found = ["a", "c", "", "d", "d=x", "b"].map(|name| query.first(name.as_bytes()));
+    let wanted = [Some("1"), Some(""), Some("e"), Some("x=y"), None, None];
+    assert_eq!(found, wanted.map(|value| value.map(str::as_bytes)));
+    assert_eq!(Query::new(b"a&&b").first(b""), None);
+}
