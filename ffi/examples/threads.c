@@ -4,6 +4,7 @@
  */
 #include <gatepost.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static const char *const manifests =
 
 static gatepost_slot *slot;
 static pthread_barrier_t start;
-static int stopped; /* atomically */
+static int stopped;        /* atomically */
+static unsigned long seen; /* requests of all threads, atomically */
 
 static void must(int holds, const char *what) {
   if (!holds) {
@@ -89,6 +91,7 @@ static void *reader(void *counter) {
     must(match.id.table >= newest, "an old table came back");
     newest = match.id.table;
     found++;
+    __atomic_fetch_add(&seen, 1, __ATOMIC_RELAXED);
   }
   gatepost_scratch_free(scratch);
   gatepost_reader_free(tables);
@@ -110,10 +113,14 @@ int main(int argc, char **argv) {
   pthread_barrier_wait(&start);
   for (i = 1; i <= swaps; i++) {
     char name[16];
+    unsigned long before;
     snprintf(name, sizeof name, "v%d", i);
     table = table_of(name);
     must(gatepost_slot_publish(slot, table) == GATEPOST_OK, "the table was not published");
     gatepost_table_release(table);
+    /* Requests go on between two swaps, also where threads take turns on one processor. */
+    before = __atomic_load_n(&seen, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&seen, __ATOMIC_RELAXED) == before) sched_yield();
   }
   __atomic_store_n(&stopped, 1, __ATOMIC_RELAXED);
   for (i = 0; i < READERS; i++) {

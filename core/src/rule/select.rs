@@ -364,6 +364,25 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_more_than_32_bits_keep_their_shares() {
+        let backends = backends(&[u32::MAX, 0, u32::MAX, 1, u32::MAX, u32::MAX - 1]);
+        let total = backends.total();
+        assert_eq!(total, 4 * u64::from(u32::MAX));
+        let at = |point: u64| {
+            let ticket = (u128::from(point) << 64).div_ceil(u128::from(total));
+            let ticket = u64::try_from(ticket).expect("below 2^64");
+            backends
+                .pick(ticket)
+                .expect("weights are not all zero")
+                .index
+        };
+        let most = u64::from(u32::MAX);
+        let points = [0, most - 1, most, 2 * most - 1, 2 * most, 2 * most + 1];
+        assert_eq!(points.map(at), [0, 0, 2, 2, 3, 4]);
+        assert_eq!([3 * most, 3 * most + 1, total - 1].map(at), [4, 5, 5]);
+    }
+
+    #[test]
     fn others_keep_their_shares_among_themselves() {
         let backends = backends(&[3, 5, 0, 1]);
         let mut counts = [0; 4];
