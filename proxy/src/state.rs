@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gatepost::key::ObjectKey;
-use gatepost::rule::{Listener, Routes, ServicePort, Tickets};
+use gatepost::rule::{Listener, Route, Routes, ServicePort, Tickets};
 use gatepost::table::{RouteTable, RuleId};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
@@ -277,18 +277,28 @@ impl<'s> Rules<'s> {
 
     /// Routes that left a listener, whatever other ones they hang on.
     fn forget_listeners(&self, now: &[Arc<Served>], metrics: &Metrics) {
-        let named = now.iter().flat_map(|served| {
-            let listeners = served.table.listeners().iter();
-            listeners.map(|listener| (served.listener(listener), listener))
-        });
-        let named: HashMap<Arc<str>, &Arc<Listener>> = named.collect();
+        let mut named: HashMap<Arc<str>, Vec<&Arc<Listener>>> = HashMap::new();
+        for served in now {
+            for listener in served.table.listeners() {
+                let name = served.listener(listener);
+                named.entry(name).or_default().push(listener);
+            }
+        }
         let none = Routes::default();
         for served in self.before {
             for listener in served.table.listeners() {
                 let name = served.listener(listener);
-                let routes = named.get(&name).map_or(&none, |now| &now.routes);
+                // A Gateway's listener and one of its ListenerSets may be counted under one name.
+                let of_name = named.get(&name).map_or(&[][..], Vec::as_slice);
+                let same = of_name.iter().find(|one| one.owner == listener.owner);
+                let routes = same.map_or(&none, |now| &now.routes);
                 let gone = listener.routes.difference(routes).into_iter();
                 let gone = gone.filter_map(|(old, new)| old.filter(|_| new.is_none()));
+                let stays = |route: &Route| {
+                    let mut others = of_name.iter();
+                    others.any(|one| one.routes.get(&route.key).is_some())
+                };
+                let gone = gone.filter(|route| !stays(route));
                 for rule in gone.flat_map(|route| &route.rules) {
                     if let Some(state) = self.known.get(&place(&**rule)) {
                         state.shared.forget(Some(&name), metrics);
@@ -387,7 +397,10 @@ mod tests {
         let gateway = |name: &str, port: u16| {
             put(json!({
                 "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": name, "namespace": "a"},
-                "spec": {"gatewayClassName": "gatepost", "listeners": [{"name": "http", "port": port, "protocol": "HTTP"}]},
+                "spec": {
+                    "gatewayClassName": "gatepost", "allowedListeners": {"namespaces": {"from": "All"}},
+                    "listeners": [{"name": "http", "port": port, "protocol": "HTTP"}],
+                },
             }))
         };
         let route = |parents: &[&str]| {
@@ -445,6 +458,21 @@ mod tests {
         assert_eq!(listeners(vec![route(&["one", "two"])]), [true, true]);
         let gone = Change::Delete(ObjectKey::new(Kind::HttpRoute, "a", "r"));
         assert_eq!(listeners(vec![gone]), [false, false]);
+        // A ListenerSet's listener is counted under the name of its Gateway's: what happens elsewhere takes nothing back.
+        let set = put(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet", "metadata": {"name": "set", "namespace": "a"},
+            "spec": {"parentRef": {"name": "one"}, "listeners": [{"name": "http", "port": 79, "protocol": "HTTP"}]},
+        }));
+        let below = put(json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "below", "namespace": "a"},
+            "spec": {"parentRefs": [{"kind": "ListenerSet", "name": "set"}], "rules": [{}]},
+        }));
+        assert_eq!(listeners(vec![set, below]), [true, false]);
+        assert_eq!(listeners(vec![gateway("two", 83)]), [true, false]);
+        let text = metrics.text();
+        let mut lines = text.lines().filter(|line| line.contains("a/below"));
+        let line = lines.next().expect("a count");
+        assert!(line.ends_with(" 2"), "{line}");
     }
 
     #[test]
