@@ -25,6 +25,20 @@ metadata: {name: s, namespace: app}
 spec: {ports: [{port: 80}]}
 ";
 
+/// HTTPRoute `app/r` on the Gateway, with these rules.
+fn http_route(rules: &str) -> String {
+    format!(
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: r, namespace: app}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules:
+{rules}"
+    )
+}
+
 fn resources(texts: &[&str]) -> Resources {
     let limits = Limits::default();
     let loads = texts
@@ -70,16 +84,11 @@ fn policy(resolution: &Resolution, name: &str) -> PathPolicy {
 
 #[test]
 fn an_expression_over_budget_takes_down_its_rule_only() {
-    let route = "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: r, namespace: app}
-spec:
-  parentRefs: [{name: gw}]
-  rules:
-  - {matches: [{path: {type: RegularExpression, value: '/(a|b)*a(a|b){17}'}}], backendRefs: [{name: s, port: 80}]}
+    let route = &http_route(
+        "  - {matches: [{path: {type: RegularExpression, value: '/(a|b)*a(a|b){17}'}}], backendRefs: [{name: s, port: 80}]}
   - {matches: [{path: {value: /fine}}], backendRefs: [{name: s, port: 80}]}
-";
+",
+    );
     let resources = resources(&[GATEWAY, SERVICE, route]);
     let resolution = Controller::default().resolve(&resources);
     let status = status(
@@ -124,17 +133,7 @@ fn expressions_of_a_route_share_a_budget() {
         let [one, two] = matches;
         format!("  - {{matches: [{{path: {{value: /{rule}}}}}, {one}, {two}], backendRefs: [{{name: s, port: 80}}]}}\n")
     });
-    let route = format!(
-        "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: r, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-{}",
-        rules.collect::<String>()
-    );
+    let route = http_route(&rules.collect::<String>());
     let resources = resources(&[GATEWAY, SERVICE, &route]);
     let table = Table::new(&resources);
     let served = (0..16).filter(|rule| {
@@ -308,19 +307,12 @@ fn crds_of_the_standard_channel_have_no_experimental_features() {
 #[test]
 fn rewrites_keep_paths_canonical() {
     let route = |prefix: &str, replacement: &str| {
-        format!(
-            "
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: r, namespace: app}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules:
-  - matches: [{{path: {{value: '{prefix}'}}}}]
+        http_route(&format!(
+            "  - matches: [{{path: {{value: '{prefix}'}}}}]
     filters: [{{type: URLRewrite, urlRewrite: {{path: {{type: ReplacePrefixMatch, replacePrefixMatch: '{replacement}'}}}}}}]
     backendRefs: [{{name: s, port: 80}}]
 "
-        )
+        ))
     };
     let values = ["/", "/a", "/a/", "/a/b", "/a/b/", "/%C3%A9", "", "a"];
     let rests = ["", "/", "/x", "//x", "/x/../y/", "/./", "/%2e%2e", "/%41//"];
