@@ -2,7 +2,7 @@
 
 use crate::format::{count, digits, table};
 use crate::reasons;
-use crate::run::{Change, Held, Matcher, Measured, Request, Run};
+use crate::run::{Change, Held, Measured, Run};
 
 const HEAD: &str = "
 ## Goals
@@ -23,10 +23,10 @@ struct Row {
 
 pub(crate) fn section(run: &Run, measured: &Measured) -> String {
     let mut rows = Vec::new();
-    matches(&mut rows, &measured.matchers);
+    matches(&mut rows, measured);
     held(&mut rows, &measured.held);
     changes(&mut rows, &measured.changes);
-    requests(&mut rows, &measured.requests);
+    requests(&mut rows, measured);
     let reasons = reasons::section(measured, |start| {
         let mut rows = rows.iter().filter(|row| row.quantity.starts_with(start));
         rows.any(|row| row.measured.is_some_and(|measured| measured > row.goal))
@@ -53,16 +53,7 @@ fn cells(row: Row) -> Vec<String> {
     ]
 }
 
-fn matches(rows: &mut Vec<Row>, lines: &[Matcher]) {
-    let of = |subject: &str, shape: &str, rules: u32, mode: &str| {
-        let fits = |line: &&Matcher| {
-            line.subject == subject
-                && line.shape == shape
-                && line.rules == rules
-                && line.mode == mode
-        };
-        lines.iter().find(fits).map(|line| line.nanoseconds)
-    };
+fn matches(rows: &mut Vec<Row>, measured: &Measured) {
     let mut time = |shape, rules: u32, mode, goal, further| {
         rows.push(Row {
             quantity: format!(
@@ -71,7 +62,7 @@ fn matches(rows: &mut Vec<Row>, lines: &[Matcher]) {
             ),
             goal,
             further: Some(further),
-            measured: of("gatepost", shape, rules, mode),
+            measured: measured.find("gatepost", shape, rules, mode),
             unit: "",
         });
     };
@@ -91,7 +82,7 @@ fn matches(rows: &mut Vec<Row>, lines: &[Matcher]) {
     }
     // A share of another's time, so that less is better here as well.
     for (shape, factor) in [("a", 4.0), ("b", 2.0)] {
-        let time = |subject| of(subject, shape, 100_000, "random");
+        let time = |subject| measured.find(subject, shape, 100_000, "random");
         let share = time("gatepost").zip(time("matchit"));
         rows.push(Row {
             quantity: format!("the same, shape {shape}, random, as a share of `matchit`'s"),
@@ -101,7 +92,8 @@ fn matches(rows: &mut Vec<Row>, lines: &[Matcher]) {
             unit: "",
         });
     }
-    let allocations = lines.iter().filter(|line| line.subject == "gatepost");
+    let lines = measured.matchers.iter();
+    let allocations = lines.filter(|line| line.subject == "gatepost");
     rows.push(Row {
         quantity: "allocations of a look-up, in any shape".to_owned(),
         goal: 0.0,
@@ -167,18 +159,12 @@ fn changes(rows: &mut Vec<Row>, lines: &[Change]) {
     }
 }
 
-fn requests(rows: &mut Vec<Row>, lines: &[Request]) {
-    let of = |part: &str, case: &str, subject: &str| {
-        let fits = |line: &&Request| {
-            line.part == part && line.case == case && line.subject.starts_with(subject)
-        };
-        lines.iter().find(fits)
-    };
+fn requests(rows: &mut Vec<Row>, measured: &Measured) {
     rows.push(Row {
         quantity: "`target`, canonical, 60 bytes".to_owned(),
         goal: 40.0,
         further: None,
-        measured: of("target", "canonical, 60 bytes", "gatepost").map(|line| line.nanoseconds),
+        measured: measured.request("target", "canonical, 60 bytes", "gatepost"),
         unit: "",
     });
     for (case, goal) in [
@@ -194,12 +180,13 @@ fn requests(rows: &mut Vec<Row>, lines: &[Request]) {
                 quantity: format!("pick of {case}, tickets {tickets}"),
                 goal,
                 further: Some(3.0),
-                measured: of("pick", case, subject).map(|line| line.nanoseconds),
+                measured: measured.request("pick", case, subject),
                 unit: "",
             });
         }
     }
-    let picks = lines
+    let picks = measured
+        .requests
         .iter()
         .filter(|line| line.subject.starts_with("gatepost"));
     rows.push(Row {

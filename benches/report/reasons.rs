@@ -3,7 +3,7 @@
 use gatepost::rule::{Backend, RequestMatch, Rule};
 
 use crate::format::digits;
-use crate::run::{Matcher, Measured};
+use crate::run::Measured;
 
 const HEAD: &str = "
 What is not reached, and what it is made of:
@@ -12,22 +12,13 @@ What is not reached, and what it is made of:
 
 /// What says why, for the goals that are not reached. `missed` says whether a row that begins so is one of them.
 pub(crate) fn section(measured: &Measured, missed: impl Fn(&str) -> bool) -> String {
-    let of = |subject: &str, shape: &str, rules: u32, mode: &str| {
-        let fits = |line: &&Matcher| {
-            line.subject == subject
-                && line.shape == shape
-                && line.rules == rules
-                && line.mode == mode
-        };
-        let line = measured.matchers.iter().find(fits);
-        line.map_or(f64::NAN, |line| line.nanoseconds)
+    let of = |subject, shape, rules, mode| {
+        let time = measured.find(subject, shape, rules, mode);
+        time.unwrap_or(f64::NAN)
     };
-    let part = |part: &str, case: &str, subject: &str| {
-        let mut lines = measured.requests.iter();
-        let line = lines.find(|line| {
-            line.part == part && line.case == case && line.subject.starts_with(subject)
-        });
-        line.map_or(f64::NAN, |line| line.nanoseconds)
+    let part = |part, case, subject| {
+        let time = measured.request(part, case, subject);
+        time.unwrap_or(f64::NAN)
     };
     let mut reasons = Vec::new();
     if missed("`find`, shape c") {
@@ -47,7 +38,7 @@ pub(crate) fn section(measured: &Measured, missed: impl Fn(&str) -> bool) -> Str
         let matchit = of("matchit", "a", 100_000, "random");
         reasons.push(format!(
             "A share of `matchit`'s time in shape a: a quarter of it is {} ns. With everything in near memory (`hot`) a look-up takes {} ns, `matchit`'s {} ns; \
-             what far memory adds is {} and {} ns. It would take host and path in one key, so that one far place is read and not two, and half the instructions.",
+             what far memory adds is {} and {} ns. It would take host and path in one key, so that one far place is read and not two.",
             digits(matchit / 4.0),
             digits(of("gatepost", "a", 100_000, "hot")),
             digits(of("matchit", "a", 100_000, "hot")),
@@ -61,7 +52,7 @@ pub(crate) fn section(measured: &Measured, missed: impl Fn(&str) -> bool) -> Str
         reasons.push(format!(
             "Whole table: a rule is a value that callers read ({} bytes, and {counts} for what it is shared by), with a match ({}) and two backends ({}); with \
              the index of shape a ({}) that is {} bytes before the first letter of a path, a hostname or a route's name. What is left to save are names that \
-             few rules have and fields that only some use (32 bytes), and the second copy of the path. 160 would take rules in columns, equal backends \
+             few rules have, fields that only some use, and the second copy of the path. 160 would take rules in columns, equal backends \
              once, and callers that ask for each part of a rule instead of reading it.",
             size_of::<Rule>(),
             size_of::<RequestMatch>(),

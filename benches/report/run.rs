@@ -32,6 +32,29 @@ pub(crate) struct Measured {
     pub(crate) held: Vec<Held>,
 }
 
+impl Measured {
+    /// Nanoseconds of a look-up.
+    pub(crate) fn find(&self, subject: &str, shape: &str, rules: u32, mode: &str) -> Option<f64> {
+        let fits = |line: &&Matcher| {
+            line.subject == subject
+                && line.shape == shape
+                && line.rules == rules
+                && line.mode == mode
+        };
+        let line = self.matchers.iter().find(fits);
+        line.map(|line| line.nanoseconds)
+    }
+
+    /// Nanoseconds of what a request costs besides, by the first subject that begins so.
+    pub(crate) fn request(&self, part: &str, case: &str, subject: &str) -> Option<f64> {
+        let fits = |line: &&Request| {
+            line.part == part && line.case == case && line.subject.starts_with(subject)
+        };
+        let line = self.requests.iter().find(fits);
+        line.map(|line| line.nanoseconds)
+    }
+}
+
 /// One of them: the fields say which.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]

@@ -20,7 +20,7 @@ pub struct PatternLimits {
     pub nesting: u32,
     /// Bytes of the automaton that it becomes: 256 KiB. Building one takes time and memory in proportion.
     pub automaton: usize,
-    /// Bytes of all automata of one route: 4 MiB. A hundred matches of usual expressions need a quarter of that.
+    /// Bytes of all automata of one route: 4 MiB.
     pub route: usize,
 }
 
